@@ -1,0 +1,63 @@
+//! What a promise answers with: files by path, the identities it claims, facts for status; and
+//! YAML, out (read alike by YAML 1.1 and 1.2 readers) and in (with line numbers).
+
+pub mod read;
+pub mod write;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::values::RelPath;
+
+/// The content of one rendered file, before policy has seen it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    /// A Kubernetes object: labelled, and required to name its namespace.
+    Object(Value),
+    /// A YAML document that is no Kubernetes object, such as a Backstage entity: written as it is.
+    Document(Value),
+    /// Raw text, such as HCL. Cannot be aggregated.
+    Text(String),
+}
+
+/// The whole answer of a promise to a request, as data.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Output {
+    /// Content by path, relative to the request's own place. The first component of a path with
+    /// several is its directory, by which it can be routed to another destination.
+    pub files: BTreeMap<RelPath, Content>,
+    /// Identities this request needs for itself alone.
+    pub claims: BTreeSet<Claim>,
+    /// What else is known at rendering time and belongs in the status, merged into `status`.
+    pub facts: BTreeMap<String, Value>,
+}
+
+/// An identity that only one request may hold among one writer's requests, such as `team-id/payments`
+/// (compared as it stands: fold case where the thing itself does).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Claim(String);
+
+impl Claim {
+    /// A claim on `name` among things of `kind`.
+    pub fn new(kind: &str, name: &str) -> Self {
+        Self(format!("{kind}/{name}"))
+    }
+
+    /// The claim as it is recorded.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.split_once('/') {
+            Some((kind, name)) => write!(f, "{} {name:?}", kind.replace('-', " ")),
+            None => f.write_str(&self.0),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Which destinations, and which paths there.

@@ -1,0 +1,7 @@
+//! The promises: one file, or one folder, each. [`all`] is the one list of them.
+
+mod registry;
+mod request;
+
+pub use registry::{Promise, all, by_kind};
+pub use request::Request;

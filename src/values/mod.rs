@@ -1,0 +1,10 @@
+//! The small types that cannot be wrong. Everyone may import this room; it imports nothing of ours.
+
+mod owner;
+mod path;
+
+pub use owner::{Owner, RequestKey, Timestamp};
+pub use path::{PathError, RelPath};
+
+/// Labels as Kubernetes has them.
+pub type Labels = std::collections::BTreeMap<String, String>;
