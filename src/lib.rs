@@ -9,4 +9,5 @@ pub mod placement;
 pub mod policy;
 pub mod promises;
 pub mod store;
+pub mod street;
 pub mod values;

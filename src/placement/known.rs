@@ -1,0 +1,80 @@
+use std::collections::{BTreeSet, HashMap};
+
+use super::Branch;
+use crate::manifest::Claim;
+use crate::values::{RelPath, RequestKey};
+
+/// A store's root in a branch: where one owner has one record.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Site {
+    /// The remote and branch.
+    pub branch: Branch,
+    /// The store's `path`.
+    pub root: RelPath,
+}
+
+/// Where files of a request lie already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownPlace {
+    /// The destination's name.
+    pub destination: String,
+    /// The output directories that were routed there; `""`: the rest.
+    pub directories: BTreeSet<String>,
+    /// Where that is.
+    pub site: Site,
+}
+
+/// What one writer has already decided and recorded, as a snapshot.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    places: HashMap<RequestKey, Vec<KnownPlace>>,
+    claims: HashMap<Claim, RequestKey>,
+}
+
+impl Known {
+    /// Remembers a place and the claims of its owner.
+    pub fn add<'a>(&mut self, request: &RequestKey, place: KnownPlace, claims: impl IntoIterator<Item = &'a Claim>) {
+        for claim in claims {
+            self.claims.entry(claim.clone()).or_insert_with(|| request.clone());
+        }
+        let places = self.places.entry(request.clone()).or_default();
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+
+    /// Forgets everything that was known at a site, before it is read again.
+    pub fn forget_site(&mut self, site: &Site) {
+        self.places.retain(|_, places| {
+            places.retain(|p| p.site != *site);
+            !places.is_empty()
+        });
+        self.claims.retain(|_, holder| self.places.contains_key(holder));
+    }
+
+    /// Forgets what is known of a request at a site.
+    pub fn forget(&mut self, request: &RequestKey, site: &Site) {
+        if let Some(places) = self.places.get_mut(request) {
+            places.retain(|p| p.site != *site);
+            if places.is_empty() {
+                self.places.remove(request);
+                self.claims.retain(|_, holder| holder != request);
+            }
+        }
+    }
+
+    /// The places of a request.
+    pub fn places(&self, request: &RequestKey) -> &[KnownPlace] {
+        self.places.get(request).map_or(&[], Vec::as_slice)
+    }
+
+    /// Who holds an identity.
+    pub fn holder(&self, claim: &Claim) -> Option<&RequestKey> {
+        self.claims.get(claim)
+    }
+
+    /// Every request of which something is known.
+    pub fn requests(&self) -> impl Iterator<Item = &RequestKey> {
+        self.places.keys()
+    }
+}

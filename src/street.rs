@@ -1,0 +1,125 @@
+//! The street, walked once for each request: plan, render, check, place. Pure; I/O happens before
+//! (snapshots) and after (submission).
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::config::Settings;
+use crate::error::{Explain, Invalid, Retry};
+use crate::placement::{self, Branch, Known, Landscape, Placement};
+use crate::policy;
+use crate::promises::{Promise, Request};
+use crate::store::{self, Change};
+use crate::values::Owner;
+
+/// Why a request is not committed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The request, or what it renders to, is refused.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// There is no place for it.
+    #[error(transparent)]
+    Placement(#[from] placement::Error),
+    /// The state repository does not hold it.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl Failure {
+    fn inner(&self) -> &dyn Explain {
+        match self {
+            Self::Invalid(e) => e,
+            Self::Placement(e) => e,
+            Self::Store(e) => e,
+        }
+    }
+}
+
+impl Explain for Failure {
+    fn reason(&self) -> &'static str {
+        self.inner().reason()
+    }
+
+    fn retry(&self) -> Retry {
+        self.inner().retry()
+    }
+}
+
+/// The snapshots that the street reads.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    /// The settings.
+    pub settings: &'a Settings,
+    /// The stores and destinations.
+    pub landscape: &'a Landscape,
+    /// What is recorded.
+    pub known: &'a Known,
+    /// In whose name is written.
+    pub writer: &'a str,
+    /// Whose records are taken over.
+    pub adopt: &'a [String],
+}
+
+/// A request at the end of the street.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Desired {
+    /// What to submit, by branch.
+    pub changes: BTreeMap<Branch, Change>,
+    /// What to submit once all of `changes` are confirmed, by branch: the places that it has left.
+    pub leave: BTreeMap<Branch, Change>,
+    /// Destinations kept although they no longer match, in words.
+    pub misplaced: Vec<String>,
+    /// Facts for status.
+    pub facts: BTreeMap<String, Value>,
+}
+
+/// Walks the street.
+pub fn desire(promise: &dyn Promise, request: &Request, view: View) -> Result<Desired, Failure> {
+    let output = promise.render(request, view.settings)?;
+    let facts = output.facts.clone();
+    let checked = policy::check(&request.key, output, view.settings)?;
+    let selectors = promise.selectors(view.settings);
+    let placement = placement::place(&request.key, &checked, selectors, view.landscape, view.known)?;
+    let template = Change { claims: checked.claims().clone(), input: input_hash(request), ..blank(request, view) };
+    Ok(finish(placement, &template, facts))
+}
+
+/// What it takes that nothing of the request is left anywhere.
+pub fn removal(request: &Request, view: View) -> Desired {
+    let placement = placement::removal(view.known.places(&request.key));
+    finish(placement, &blank(request, view), BTreeMap::new())
+}
+
+fn blank(request: &Request, view: View) -> Change {
+    Change {
+        owner: Owner { writer: view.writer.to_owned(), key: request.key.clone() },
+        kind: request.kind.clone(),
+        uid: request.uid.clone(),
+        generation: request.generation,
+        input: String::new(),
+        created: request.created,
+        claims: std::collections::BTreeSet::new(),
+        adopt: view.adopt.to_vec(),
+        roots: BTreeMap::new(),
+    }
+}
+
+fn finish(placement: Placement, template: &Change, facts: BTreeMap<String, Value>) -> Desired {
+    let changes =
+        placement.branches.into_iter().map(|(branch, roots)| (branch, Change { roots, ..template.clone() })).collect();
+    let mut leave: BTreeMap<Branch, Change> = BTreeMap::new();
+    for site in placement.leave {
+        let gone = || Change { claims: std::collections::BTreeSet::new(), input: String::new(), ..template.clone() };
+        leave.entry(site.branch).or_insert_with(gone).roots.insert(site.root, Vec::new());
+    }
+    Desired { changes, leave, misplaced: placement.misplaced, facts }
+}
+
+/// Hash of what the user asked for: 16 hex digits of SHA-256 over the spec.
+fn input_hash(request: &Request) -> String {
+    let digest = Sha256::digest(request.spec.to_string());
+    digest.iter().take(8).map(|b| format!("{b:02x}")).collect()
+}
