@@ -7,6 +7,7 @@ mod scalar;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 use granit_parser::{Event, Parser, ScanError};
 use serde_json::Value;
@@ -61,10 +62,12 @@ impl From<ScanError> for Fault {
 /// Where the fields of a document stand.
 #[derive(Clone, Debug, Default)]
 pub struct Positions {
-    fields: HashMap<String, Mark>,
+    fields: Arc<HashMap<String, Mark>>,
+    /// The field of the document that is looked at as if it were one.
+    root: String,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Mark {
     position: Position,
     /// What stood there unquoted and was read as something other than a text.
@@ -74,7 +77,8 @@ struct Mark {
 impl Positions {
     /// Where `field` (`spec.members[2]`, empty: the document) stands, or the nearest field around it.
     pub fn of(&self, field: &str) -> Option<Position> {
-        let mut path = field;
+        let whole = self.whole(field);
+        let mut path = whole.as_str();
         loop {
             if let Some(mark) = self.fields.get(path) {
                 return Some(mark.position);
@@ -88,25 +92,18 @@ impl Positions {
 
     /// The words of `field` as they stand in the file, if they were unquoted and are not a text: `no`.
     pub fn unquoted(&self, field: &str) -> Option<&str> {
-        self.fields.get(field)?.plain.as_deref()
+        self.fields.get(&self.whole(field))?.plain.as_deref()
     }
 
     /// What lies below `field`, as a document of its own.
     #[must_use]
     pub fn below(&self, field: &str) -> Self {
-        let inside = |path: &str| {
-            let rest = path.strip_prefix(field)?;
-            match rest.as_bytes().first() {
-                None | Some(b'[') => Some(rest.to_owned()),
-                Some(b'.') => Some(rest[1..].to_owned()),
-                Some(_) => None,
-            }
-        };
-        Self { fields: self.fields.iter().filter_map(|(p, m)| Some((inside(p)?, m.clone()))).collect() }
+        Self { fields: Arc::clone(&self.fields), root: self.whole(field) }
     }
 
-    fn set(&mut self, path: &str, position: Position, plain: Option<String>) {
-        self.fields.entry(path.to_owned()).or_insert(Mark { position, plain });
+    fn whole(&self, field: &str) -> String {
+        let dot = if self.root.is_empty() || field.is_empty() || field.starts_with('[') { "" } else { "." };
+        format!("{}{dot}{field}", self.root)
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use granit_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
 use serde_json::{Map, Value};
 
 use super::scalar::{Scalar, resolve, resolve_as};
-use super::{Document, Fault, MAX_ALIASED, MAX_DEPTH, Position, Positions};
+use super::{Document, Fault, MAX_ALIASED, MAX_DEPTH, Mark, Position, Positions};
 
 /// How reading a document can fail.
 pub(super) enum Error {
@@ -41,7 +42,7 @@ struct Node {
 pub(super) struct Composer<'p, 'i> {
     parser: &'p mut Parser<'i, StrInput<'i>>,
     anchors: HashMap<usize, Anchored>,
-    positions: Positions,
+    positions: HashMap<String, Mark>,
     path: String,
     aliased: usize,
     /// Inside what is positioned by something outside it: keys, and the values of merge keys.
@@ -50,8 +51,14 @@ pub(super) struct Composer<'p, 'i> {
 
 impl<'p, 'i> Composer<'p, 'i> {
     pub(super) fn new(parser: &'p mut Parser<'i, StrInput<'i>>) -> Self {
-        let (anchors, positions) = (HashMap::new(), Positions::default());
-        Self { parser, anchors, positions, path: String::new(), aliased: 0, unmarked: 0 }
+        Self {
+            parser,
+            anchors: HashMap::new(),
+            positions: HashMap::new(),
+            path: String::new(),
+            aliased: 0,
+            unmarked: 0,
+        }
     }
 
     /// Reads on after a `DocumentStart` up to and with the `DocumentEnd`.
@@ -61,7 +68,8 @@ impl<'p, 'i> Composer<'p, 'i> {
         self.mark(node.position, node.plain);
         // The end may be missing only if the stream is broken, which the next event then says.
         self.next()?;
-        Ok(Document { value: node.value, positions: self.positions })
+        let positions = Positions { fields: Arc::new(self.positions), root: String::new() };
+        Ok(Document { value: node.value, positions })
     }
 
     fn next(&mut self) -> Composed<(Event<'i>, Span)> {
@@ -74,7 +82,7 @@ impl<'p, 'i> Composer<'p, 'i> {
 
     fn mark(&mut self, position: Position, plain: Option<String>) {
         if self.unmarked == 0 {
-            self.positions.set(&self.path, position, plain);
+            self.positions.entry(self.path.clone()).or_insert(Mark { position, plain });
         }
     }
 

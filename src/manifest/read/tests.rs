@@ -29,7 +29,7 @@ fn fields_have_positions() {
     assert_eq!(positions.of("spec.members[0]"), at(5, 7));
     assert_eq!(positions.of("spec.members[1].name"), at(6, 13));
     assert_eq!(positions.of("spec.text"), at(7, 3));
-    assert_eq!(positions.of("spec.flow.x[1]"), at(9, 16));
+    assert_eq!(positions.of("spec.flow.x[1]"), at(9, 17));
     // A field that is missing is reported where it should be.
     assert_eq!(positions.of("spec.name"), at(2, 1));
     assert_eq!(positions.of("metadata.name"), at(1, 1));
