@@ -1,0 +1,41 @@
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
+use kube::CustomResourceExt;
+
+use super::read::Kind;
+use super::{Destination, GitStateStore, Team};
+
+/// The definitions of all kinds that kept serves: requests first, then stores and destinations.
+pub fn crds() -> Vec<CustomResourceDefinition> {
+    [Team::definition(), GitStateStore::definition(), Destination::definition()].into_iter().cloned().collect()
+}
+
+/// The definition of `K` as the API server gets it: generated, then finished.
+pub(super) fn definition<K: CustomResourceExt>() -> CustomResourceDefinition {
+    let mut crd = K::crd();
+    for version in &mut crd.spec.versions {
+        if let Some(root) = version.schema.as_mut().and_then(|s| s.open_api_v3_schema.as_mut()) {
+            finish(root);
+        }
+    }
+    crd
+}
+
+/// An absent field is absent and not null, as in Kubernetes' own kinds. Descriptions lose the line
+/// breaks of the source they come from, for `kubectl explain` breaks lines itself.
+fn finish(schema: &mut JSONSchemaProps) {
+    schema.nullable = None;
+    schema.description = schema.description.take().map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+    for property in schema.properties.iter_mut().flat_map(|p| p.values_mut()) {
+        finish(property);
+    }
+    match schema.items.as_mut() {
+        Some(JSONSchemaPropsOrArray::Schema(items)) => finish(items),
+        Some(JSONSchemaPropsOrArray::Schemas(items)) => items.iter_mut().for_each(finish),
+        None => {}
+    }
+    if let Some(JSONSchemaPropsOrBool::Schema(values)) = schema.additional_properties.as_mut() {
+        finish(values);
+    }
+}
