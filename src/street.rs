@@ -1,7 +1,7 @@
 //! The street, walked once for each request: plan, render, check, place. Pure; I/O happens before
 //! (snapshots) and after (submission).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -101,8 +101,9 @@ fn blank(request: &Request, view: View) -> Change {
         generation: request.generation,
         input: String::new(),
         created: request.created,
-        claims: std::collections::BTreeSet::new(),
+        claims: BTreeSet::new(),
         adopt: view.adopt.to_vec(),
+        unless_head: BTreeSet::new(),
         roots: BTreeMap::new(),
     }
 }
@@ -112,7 +113,7 @@ fn finish(placement: Placement, template: &Change, facts: BTreeMap<String, Value
         placement.branches.into_iter().map(|(branch, roots)| (branch, Change { roots, ..template.clone() })).collect();
     let mut leave: BTreeMap<Branch, Change> = BTreeMap::new();
     for site in placement.leave {
-        let gone = || Change { claims: std::collections::BTreeSet::new(), input: String::new(), ..template.clone() };
+        let gone = || Change { claims: BTreeSet::new(), input: String::new(), ..template.clone() };
         leave.entry(site.branch).or_insert_with(gone).roots.insert(site.root, Vec::new());
     }
     Desired { changes, leave, misplaced: placement.misplaced, facts }

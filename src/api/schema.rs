@@ -242,7 +242,7 @@ fn meant<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// A pattern, compiled once for the life of the process; absent if it is not one.
-pub(super) fn pattern(text: &str) -> Option<Regex> {
+pub(crate) fn pattern(text: &str) -> Option<Regex> {
     static COMPILED: LazyLock<RwLock<HashMap<String, Option<Regex>>>> = LazyLock::new(RwLock::default);
     if let Some(known) = COMPILED.read().unwrap_or_else(PoisonError::into_inner).get(text) {
         return known.clone();

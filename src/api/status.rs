@@ -33,6 +33,9 @@ pub struct Place {
     /// The path of the GitStateStore inside the repository, below which kept's records lie.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store_path: Option<String>,
+    /// The output directories that were routed there by name; empty text stands for the rest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub directories: Vec<String>,
     /// The commit that last changed this request's files, or, where that is not known, the head at
     /// which they were found unchanged.
     pub commit: String,

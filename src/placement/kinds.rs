@@ -1,5 +1,17 @@
-use super::{Branch, Site};
-use crate::values::{Labels, RelPath};
+use std::time::Duration;
+
+use kube::ResourceExt;
+
+use super::{Branch, Landscape, Remote, Site};
+use crate::api::destination::{Cleanup, FilepathMode};
+use crate::api::git_state_store::AuthMethod;
+use crate::api::{self};
+use crate::error::{Invalid, Mistake};
+use crate::store::Access;
+use crate::values::{Labels, RelPath, Timestamp};
+
+/// Bound on each operation with a remote.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How a store's credentials are named: `spec.authMethod` and `spec.secretRef`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +49,46 @@ pub struct StateStore {
 }
 
 impl StateStore {
+    /// Reads a GitStateStore that satisfies its schema.
+    pub fn parse(object: &api::GitStateStore) -> Result<Self, Invalid> {
+        let spec = &object.spec;
+        let path = RelPath::lenient(spec.path.as_deref().unwrap_or_default())
+            .map_err(|e| Invalid::request(vec![Mistake::new("spec.path", e.to_string())]))?;
+        if spec.auth_method != AuthMethod::BasicAuth {
+            let text = "only basicAuth is supported so far: use an https URL with a token as password";
+            return Err(Invalid::request(vec![Mistake::new("spec.authMethod", text)]));
+        }
+        let auth = spec.secret_ref.as_ref().map_or(Auth::None, |secret| Auth::Basic {
+            namespace: secret.namespace.clone(),
+            name: secret.name.clone(),
+        });
+        Ok(Self {
+            name: object.name_any(),
+            url: spec.url.clone(),
+            branch: Branch { remote: Remote::new(&spec.url), name: spec.branch.clone() },
+            path,
+            author: (spec.git_author.name.clone(), spec.git_author.email.clone()),
+            auth,
+            ca_bundle: spec.ca_bundle.as_ref().map(|pem| pem.0.clone()),
+            insecure_skip_tls_verify: spec.insecure_skip_tls_verify,
+        })
+    }
+
+    /// How to reach it with these credentials.
+    pub fn access(&self, basic: Option<(String, String)>) -> Access {
+        Access {
+            url: self.url.clone(),
+            branch: self.branch.name.clone(),
+            basic,
+            ca_bundle: self.ca_bundle.clone(),
+            insecure_skip_tls_verify: self.insecure_skip_tls_verify,
+            author: self.author.clone(),
+            timeout: TIMEOUT,
+            create: false,
+            cache: None,
+        }
+    }
+
     /// Its root.
     pub fn site(&self) -> Site {
         Site { branch: self.branch.clone(), root: self.path.clone() }
@@ -78,14 +130,58 @@ pub struct Destination {
     pub init_workloads: bool,
     /// Whether the files go with the destination: `spec.cleanup: all`.
     pub cleanup: bool,
+    /// When it was created; absent for one from a file.
+    pub created: Option<Timestamp>,
     /// It is being deleted: nothing new goes there.
     pub leaving: bool,
 }
 
 impl Destination {
+    /// Reads a Destination that satisfies its schema.
+    pub fn parse(object: &api::Destination) -> Result<Self, Invalid> {
+        let spec = &object.spec;
+        let path_of = |field: &str, text: &str| {
+            RelPath::lenient(text).map_err(|e| Invalid::request(vec![Mistake::new(field, e.to_string())]))
+        };
+        let layout = match spec.filepath.mode {
+            FilepathMode::NestedByMetadata => Layout::Nested,
+            FilepathMode::None => Layout::Flat,
+            FilepathMode::AggregatedYaml => {
+                Layout::Aggregated { file: path_of("spec.filepath.filename", spec.filepath.aggregated_name())? }
+            }
+        };
+        Ok(Self {
+            name: object.name_any(),
+            labels: object.labels().clone(),
+            strict: spec.strict_match_labels,
+            takes_all: false,
+            store: spec.state_store_ref.name.clone(),
+            path: path_of("spec.path", &spec.path)?,
+            layout,
+            init_workloads: spec.init_workloads.enabled,
+            cleanup: spec.cleanup == Cleanup::All,
+            created: object.creation_timestamp().map(|t| t.0),
+            leaving: object.metadata.deletion_timestamp.is_some(),
+        })
+    }
+
     /// Kratix's rule: every selected label must be there; a strict destination has no others.
     pub fn matches(&self, selected: &Labels) -> bool {
         let carries_all = selected.iter().all(|(k, v)| self.labels.get(k) == Some(v));
         self.takes_all || carries_all && (!self.strict || self.labels.len() == selected.len())
     }
+}
+
+/// The name of an older destination (by creation, then name) whose place in the same branch contains
+/// this one's or lies in it. Neither would know whose a file there is.
+pub fn overlapping(destination: &Destination, landscape: &Landscape) -> Option<String> {
+    let place = |d: &Destination| landscape.site(d).map(|s| (s.branch, s.root.join(&d.path)));
+    let (branch, path) = place(destination)?;
+    let age = |d: &Destination| (d.created.is_none(), d.created, d.name.clone());
+    landscape
+        .destinations
+        .values()
+        .filter(|other| other.name != destination.name && age(other) < age(destination))
+        .find(|other| place(other).is_some_and(|(b, p)| b == branch && (p.contains(&path) || path.contains(&p))))
+        .map(|other| other.name.clone())
 }

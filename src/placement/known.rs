@@ -52,6 +52,15 @@ impl Known {
         self.claims.retain(|_, holder| self.places.contains_key(holder));
     }
 
+    /// Forgets everything that was known at a destination.
+    pub fn forget_destination(&mut self, destination: &str) {
+        self.places.retain(|_, places| {
+            places.retain(|p| p.destination != destination);
+            !places.is_empty()
+        });
+        self.claims.retain(|_, holder| self.places.contains_key(holder));
+    }
+
     /// Forgets what is known of a request at a site.
     pub fn forget(&mut self, request: &RequestKey, site: &Site) {
         if let Some(places) = self.places.get_mut(request) {

@@ -5,7 +5,6 @@ mod canary;
 mod kinds;
 mod known;
 mod layout;
-mod remote;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,10 +16,10 @@ use crate::policy::Checked;
 use crate::store::Place;
 use crate::values::{Labels, RelPath, RequestKey};
 
+pub use crate::values::{Branch, Remote};
 pub use canary::workload_files;
-pub use kinds::{Auth, Destination, Layout, StateStore};
+pub use kinds::{Auth, Destination, Layout, StateStore, overlapping};
 pub use known::{Known, KnownPlace, Site};
-pub use remote::{Branch, Remote};
 
 /// Every store and destination there is, as a snapshot.
 #[derive(Clone, Debug, Default)]
@@ -214,7 +213,7 @@ fn choose<'a>(
     landscape
         .destinations
         .values()
-        .filter(|d| !d.leaving && d.matches(&group.match_labels))
+        .filter(|d| !d.leaving && d.matches(&group.match_labels) && overlapping(d, landscape).is_none())
         .max_by_key(|d| rendezvous(request, &d.name))
         .ok_or_else(|| Error::NoDestination { wanted: words(&group.match_labels), what: group.suffix() })
 }

@@ -1,7 +1,9 @@
 //! The promises: one file, or one folder, each. [`all`] is the one list of them.
 
+mod hcl;
 mod registry;
 mod request;
+mod team;
 
 pub use registry::{Promise, all, by_kind};
 pub use request::Request;

@@ -1,6 +1,7 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use serde_json::Value;
 
-use super::Request;
+use super::{Request, team::TeamPromise};
 use crate::config::{DestinationSelector, Settings};
 use crate::error::Invalid;
 use crate::manifest::Output;
@@ -18,11 +19,19 @@ pub trait Promise: Send + Sync {
 
     /// Plans and renders. Pure: the same request and settings give the same output.
     fn render(&self, request: &Request, settings: &Settings) -> Result<Output, Invalid>;
+
+    /// Makes a request of a parsed object, checked against the kind's schema; all mistakes are
+    /// reported together. `default_namespace` is for objects from files, which may leave it to the
+    /// command line; what only an API server can know of an object (UID, generation, creation time)
+    /// is then passed over. `None`: the object comes from an API server.
+    fn request(&self, object: &Value, default_namespace: Option<&str>) -> Result<Request, Invalid> {
+        super::request::parse(self.name(), self.crd(), object, default_namespace)
+    }
 }
 
 /// Every promise that kept serves, in the order in which they are listed.
 pub fn all() -> &'static [&'static dyn Promise] {
-    &[]
+    &[&TeamPromise]
 }
 
 /// The promise that serves `kind` of the API group `group`.

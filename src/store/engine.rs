@@ -10,7 +10,7 @@ use super::{Change, Chore, Error, Outcome, Record};
 use crate::values::RelPath;
 
 /// How to reach a repository. Credentials live here and nowhere else; `Debug` does not show them.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Access {
     /// A path, a `file://` URL, or an `http(s)://` URL without credentials.
     pub url: String,

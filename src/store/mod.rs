@@ -38,12 +38,15 @@ pub struct Change {
     pub claims: BTreeSet<Claim>,
     /// Writers whose records of the same request are taken over.
     pub adopt: Vec<String>,
+    /// If the branch's head is one of these commits, nothing is changed: for a removal from a place
+    /// that turns out to be, under another URL, the very repository just written to.
+    pub unless_head: BTreeSet<String>,
     /// By store root (the GitStateStore's `path`): the places wanted there.
     pub roots: BTreeMap<RelPath, Vec<Place>>,
 }
 
 /// Files for one destination.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Place {
     /// The destination's name.
     pub destination: String,
@@ -56,7 +59,7 @@ pub struct Place {
 }
 
 /// How files lie at a destination.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum Footprint {
     /// The owner has the directory to itself: whatever else lies there goes.
     Exclusive {
@@ -172,3 +175,19 @@ impl Explain for Error {
 
 /// The answer to a [`Change`].
 pub type Outcome = Result<Receipt, Error>;
+
+/// Reads a store's basic-auth credentials out of a Secret's data. `secret` names it for the error.
+pub fn credentials(read: impl Fn(&str) -> Option<Vec<u8>>, secret: &str) -> Result<(String, String), Error> {
+    let text = |key: &str| {
+        let bytes = read(key).ok_or_else(|| {
+            Error::Unauthorized(format!(
+                "the Secret {secret} lacks the key {key:?}: authMethod basicAuth needs username and password"
+            ))
+        })?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| Error::Unauthorized(format!("the key {key:?} of the Secret {secret} is not UTF-8 text")))?;
+        // `echo secret | base64` leaves a newline that no server accepts.
+        Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+    };
+    Ok((text("username")?, text("password")?))
+}

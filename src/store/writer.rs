@@ -1,2 +1,228 @@
 //! One thread and one mailbox per engine. What arrives while a push is under way goes into the next
-//! one; an owner's newer entry replaces its older one.
+//! one, without a timer; an owner's newer entry replaces its older one.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use futures::future::BoxFuture;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Access, Change, Chore, Engine, Error, Head, Outcome, Record};
+use crate::values::{Branch, Owner, RelPath};
+
+/// How long a stopping operator waits for the push under way.
+const STOP: Duration = Duration::from_secs(10);
+
+/// A change on its way, with the number by which its sender knows it again.
+#[derive(Clone, Debug)]
+pub struct Ticket {
+    /// The sender's number.
+    pub id: u64,
+    /// What is wanted.
+    pub change: Change,
+}
+
+/// A writer's answer to a [`Ticket`].
+#[derive(Debug)]
+pub struct Event {
+    /// The branch written to.
+    pub branch: Branch,
+    /// The ticket's number.
+    pub id: u64,
+    /// The change that was asked for.
+    pub change: Change,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// A handle on a writer; cloning it gives another handle on the same one.
+#[derive(Clone)]
+pub struct Writer {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    mailbox: Mutex<Mailbox>,
+    changed: Condvar,
+}
+
+type Answer<T> = oneshot::Sender<Result<T, Error>>;
+
+#[derive(Default)]
+struct Mailbox {
+    tickets: HashMap<Owner, Ticket>,
+    chores: Vec<(Chore, Answer<()>)>,
+    probes: Vec<Answer<Head>>,
+    readings: Vec<(RelPath, Answer<Vec<Arc<Record>>>)>,
+    access: Option<Access>,
+    stopping: bool,
+    stopped: bool,
+}
+
+impl Mailbox {
+    fn is_empty(&self) -> bool {
+        self.tickets.is_empty()
+            && self.chores.is_empty()
+            && self.probes.is_empty()
+            && self.readings.is_empty()
+            && self.access.is_none()
+    }
+}
+
+impl Shared {
+    fn mailbox(&self) -> MutexGuard<'_, Mailbox> {
+        self.mailbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Writer {
+    /// Starts the writer of a branch. Answers to tickets go to `events`.
+    pub fn spawn(branch: Branch, access: Access, events: mpsc::UnboundedSender<Event>) -> Result<Self, Error> {
+        let engine = Engine::open(access.clone())?;
+        let shared = Arc::new(Shared { mailbox: Mutex::default(), changed: Condvar::new() });
+        let thread = Thread { shared: shared.clone(), branch, access, engine: Some(engine), events };
+        thread::Builder::new()
+            .name("writer".into())
+            .spawn(move || thread.run())
+            .map_err(|e| Error::Git(format!("no thread for the writer: {e}")))?;
+        Ok(Self { shared })
+    }
+
+    /// Puts a change into the mailbox, in place of what waits there for the same owner.
+    pub fn submit(&self, ticket: Ticket) {
+        self.post(|mailbox| {
+            mailbox.tickets.insert(ticket.change.owner.clone(), ticket);
+        });
+    }
+
+    /// Has a chore done, with the next commit.
+    pub fn chore(&self, chore: Chore) -> BoxFuture<'static, Result<(), Error>> {
+        self.ask(|mailbox, answer| mailbox.chores.push((chore, answer)))
+    }
+
+    /// Checks that the branch can be read and written.
+    pub fn probe(&self) -> BoxFuture<'static, Result<Head, Error>> {
+        self.ask(|mailbox, answer| mailbox.probes.push(answer))
+    }
+
+    /// Reads the records under a store root, from the remote as it is now.
+    pub fn records(&self, root: RelPath) -> BoxFuture<'static, Result<Vec<Arc<Record>>, Error>> {
+        self.ask(|mailbox, answer| mailbox.readings.push((root, answer)))
+    }
+
+    /// New credentials, for everything from the next operation on.
+    pub fn set_access(&self, access: Access) {
+        self.post(|mailbox| mailbox.access = Some(access));
+    }
+
+    /// Lets the push under way finish, 10 seconds at most, and stops. What waits is dropped: it will
+    /// be asked for again.
+    pub fn shutdown(&self) {
+        let deadline = Instant::now() + STOP;
+        let mut mailbox = self.shared.mailbox();
+        mailbox.stopping = true;
+        self.shared.changed.notify_all();
+        while !mailbox.stopped {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            mailbox = self.shared.changed.wait_timeout(mailbox, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn post(&self, put: impl FnOnce(&mut Mailbox)) {
+        put(&mut self.shared.mailbox());
+        self.shared.changed.notify_all();
+    }
+
+    fn ask<T: Send + 'static>(
+        &self,
+        put: impl FnOnce(&mut Mailbox, Answer<T>),
+    ) -> BoxFuture<'static, Result<T, Error>> {
+        let (sender, receiver) = oneshot::channel();
+        self.post(|mailbox| put(mailbox, sender));
+        Box::pin(async move { receiver.await.unwrap_or_else(|_| Err(Error::Git("the writer is stopping".into()))) })
+    }
+}
+
+struct Thread {
+    shared: Arc<Shared>,
+    branch: Branch,
+    access: Access,
+    engine: Option<Engine>,
+    events: mpsc::UnboundedSender<Event>,
+}
+
+impl Thread {
+    fn run(mut self) {
+        while let Some(work) = self.next() {
+            self.serve(work);
+        }
+        self.shared.mailbox().stopped = true;
+        self.shared.changed.notify_all();
+    }
+
+    /// Everything that has arrived, once something has.
+    fn next(&self) -> Option<Mailbox> {
+        let mut mailbox = self.shared.mailbox();
+        while mailbox.is_empty() && !mailbox.stopping {
+            mailbox = self.shared.changed.wait(mailbox).unwrap_or_else(PoisonError::into_inner);
+        }
+        if mailbox.stopping {
+            return None;
+        }
+        Some(std::mem::take(&mut *mailbox))
+    }
+
+    fn serve(&mut self, work: Mailbox) {
+        if let Some(access) = work.access {
+            self.access = access.clone();
+            if let Some(engine) = &mut self.engine {
+                engine.set_access(access);
+            }
+        }
+        for answer in work.probes {
+            let _ = answer.send(self.attempt(Engine::probe));
+        }
+        for (root, answer) in work.readings {
+            let _ = answer.send(self.attempt(|engine| engine.refresh().and_then(|_| engine.records(&root))));
+        }
+        let (tickets, changes): (Vec<u64>, Vec<Change>) =
+            work.tickets.into_values().map(|ticket| (ticket.id, ticket.change)).unzip();
+        let (chores, answers): (Vec<Chore>, Vec<_>) = work.chores.into_iter().unzip();
+        if changes.is_empty() && chores.is_empty() {
+            return;
+        }
+        let done = self.attempt(|engine| engine.commit(&changes, &chores));
+        for answer in answers {
+            let _ = answer.send(done.as_ref().map(|_| ()).map_err(Clone::clone));
+        }
+        let outcomes = match done {
+            Ok(outcomes) => outcomes,
+            Err(error) => changes.iter().map(|_| Err(error.clone())).collect(),
+        };
+        for ((id, change), outcome) in tickets.into_iter().zip(changes).zip(outcomes) {
+            // Nobody listens any more only when the operator stops.
+            let _ = self.events.send(Event { branch: self.branch.clone(), id, change, outcome });
+        }
+    }
+
+    /// Runs one operation; an engine that panicked is thrown away, the next operation gets a new one.
+    fn attempt<T>(&mut self, work: impl FnOnce(&mut Engine) -> Result<T, Error>) -> Result<T, Error> {
+        let mut engine = match self.engine.take() {
+            Some(engine) => engine,
+            None => Engine::open(self.access.clone())?,
+        };
+        let result = catch_unwind(AssertUnwindSafe(|| work(&mut engine)));
+        let result =
+            result.unwrap_or_else(|_| Err(Error::Git("a defect in kept stopped this operation; see the log".into())));
+        if !matches!(&result, Err(Error::Git(_))) {
+            self.engine = Some(engine);
+        }
+        result
+    }
+}

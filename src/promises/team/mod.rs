@@ -1,0 +1,48 @@
+//! The promise `team`: a Backstage Group and a Gitea organisation for each Team.
+
+mod backstage;
+mod plan;
+mod terraform;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+
+use super::{Promise, Request};
+use crate::api::{Kind, Team};
+use crate::config::{DestinationSelector, Settings};
+use crate::error::Invalid;
+use crate::manifest::{Claim, Content, Output};
+use plan::Plan;
+
+/// See the module.
+pub(super) struct TeamPromise;
+
+impl Promise for TeamPromise {
+    fn name(&self) -> &'static str {
+        "team"
+    }
+
+    fn crd(&self) -> &CustomResourceDefinition {
+        Team::definition()
+    }
+
+    fn selectors<'a>(&self, settings: &'a Settings) -> &'a [DestinationSelector] {
+        &settings.promises.team.destination_selectors
+    }
+
+    fn render(&self, request: &Request, settings: &Settings) -> Result<Output, Invalid> {
+        let plan = Plan::new(&request.spec, &settings.promises.team).map_err(Invalid::request)?;
+        Ok(render(plan))
+    }
+}
+
+fn render(plan: Plan) -> Output {
+    // Backstage and Gitea both compare names without regard to case.
+    let claim = Claim::new("team-id", &plan.id.as_str().to_ascii_lowercase());
+    let group = Content::Document(backstage::group(&plan));
+    let organisation = Content::Text(terraform::organisation(&plan));
+    Output {
+        files: [(plan.catalog_file, group), (plan.terraform_file, organisation)].into(),
+        claims: [claim].into(),
+        ..Output::default()
+    }
+}
