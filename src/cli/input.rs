@@ -118,7 +118,7 @@ impl Collector<'_> {
         self.input.incomplete = true;
     }
 
-    fn object(&mut self, mut value: Value, origin: Origin, lists: usize) {
+    fn object(&mut self, value: Value, origin: Origin, lists: usize) {
         let word = |field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (version, kind) = (word("apiVersion"), word("kind"));
         if version.is_empty() || kind.is_empty() {
@@ -135,7 +135,6 @@ impl Collector<'_> {
             return self.list(value, &origin, lists);
         }
         let group = version.split_once('/').map_or("", |(group, _)| group);
-        strip(&mut value);
         let subject = self.subject(&kind, &value);
         match (group, kind.as_str(), promises::by_kind(group, &kind)) {
             ("", "Secret", _) => self.input.secrets.push(Object { subject, value, origin }),
@@ -198,7 +197,7 @@ impl Collector<'_> {
         let parsed = if self.options.names_only {
             Ok((promise, nameless(promise, &subject)))
         } else {
-            let parsed = promise.request(value, self.options.namespace);
+            let parsed = promise.request(value, Some(self.options.namespace));
             parsed
                 .map(|request| (promise, request))
                 .map_err(|invalid| Problem::mistakes(subject.clone(), &origin, invalid.reason, invalid.mistakes))
@@ -269,28 +268,6 @@ fn foreign(subject: Subject, version: &str, origin: &Origin) -> Problem {
     );
     let named = (!subject.name.is_empty()).then_some(subject);
     Problem::refused(named, origin, "UnknownKind", Mistake::new("kind", message))
-}
-
-/// Leaves out what only a cluster says of an object: a file from `kubectl get -o yaml` is a request
-/// like any other.
-fn strip(value: &mut Value) {
-    if let Some(fields) = value.as_object_mut() {
-        fields.remove("status");
-    }
-    if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
-        for field in [
-            "creationTimestamp",
-            "deletionGracePeriodSeconds",
-            "deletionTimestamp",
-            "generation",
-            "managedFields",
-            "resourceVersion",
-            "selfLink",
-            "uid",
-        ] {
-            metadata.remove(field);
-        }
-    }
 }
 
 /// Whether unreadable bytes look as if they described a Destination.
