@@ -3,6 +3,7 @@
 pub mod api;
 pub mod cli;
 pub mod config;
+pub mod controller;
 pub mod error;
 pub mod manifest;
 pub mod placement;
@@ -10,4 +11,5 @@ pub mod policy;
 pub mod promises;
 pub mod store;
 pub mod street;
+pub mod telemetry;
 pub mod values;

@@ -1,0 +1,29 @@
+# `make help` lists what there is.
+.PHONY: help test quick dev generate lint parts
+
+help: ## List the commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+test: ## Run every test, on a real API server and a real Gitea (built when missing: about 15 minutes once)
+	tests/check-tools
+	tests/with-parts cargo test --features real-parts
+
+quick: ## Run the tests that need no real parts, in seconds
+	cargo test
+
+dev: ## Run an API server and a Gitea to play with, until Ctrl-C
+	go -C tests/parts run . up
+
+parts: ## Build the real parts into their cache
+	go -C tests/parts run . build
+
+generate: ## Write the generated files: crds/ and the golden outputs below promises/
+	cargo run -q -- crd --out crds
+	KEPT_BLESS=1 cargo test -q --test promises
+
+lint: ## Formatting, lints, docs, licences
+	cargo fmt --check
+	cargo clippy --all-targets --all-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
+	cargo deny --offline check bans licenses sources
+	test -z "$$(gofmt -l tests/parts)"

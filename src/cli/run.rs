@@ -1,0 +1,57 @@
+//! `kept run`: the operator.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::Settings;
+
+/// Runs the operator against the cluster that KUBECONFIG or the service account names.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  kept crd | kubectl apply -f -
+  kept run
+  kept run --config settings.yaml --log-format json
+
+Logs go to standard error; KEPT_LOG sets the level (debug, info, warn, error).")]
+pub(super) struct Run {
+    /// The settings file
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// How to log
+    #[arg(long, value_enum, default_value = "text")]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum LogFormat {
+    /// Lines for people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+impl Run {
+    /// Runs until SIGTERM or SIGINT. The error is a sentence for people.
+    pub(super) fn run(&self, settings: Settings) -> Result<ExitCode, String> {
+        crate::telemetry::start(self.log_format == LogFormat::Json);
+        let runtime = tokio::runtime::Runtime::new().map_err(|e| format!("no threads for the operator: {e}"))?;
+        let stop = async {
+            let terminated = async {
+                if let Ok(mut signal) = signal(SignalKind::terminate()) {
+                    signal.recv().await;
+                } else {
+                    std::future::pending::<()>().await;
+                }
+            };
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                () = terminated => {}
+            }
+        };
+        runtime.block_on(crate::controller::run(settings, stop)).map_err(|e| e.to_string())?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,149 @@
+//! Destinations: their folders in the store, and what becomes of their files when they go.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::api::{Api, ApiResource, DynamicObject};
+use kube::runtime::controller::Action;
+use kube::{Client, ResourceExt};
+use serde_json::json;
+
+use super::hub::Hub;
+use super::objects;
+use super::status::{Verdict, conditions};
+use crate::api;
+use crate::error::{Explain, Retry};
+use crate::placement::{Destination, overlapping, workload_files};
+use crate::store::Chore;
+use crate::values::Timestamp;
+
+/// How soon a store that does not answer is asked again; a change of the store triggers as well.
+const LOOK: Duration = Duration::from_secs(60);
+/// How soon an error of the API server is tried again.
+const API_RETRY: Duration = Duration::from_secs(2);
+
+/// What the controller of destinations works with.
+pub(super) struct Context {
+    pub(super) hub: Arc<Hub>,
+    pub(super) client: Client,
+    pub(super) resource: ApiResource,
+}
+
+/// Brings one destination a step further.
+pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, kube::Error> {
+    let api = objects::api_for(&context.client, &context.resource, &object);
+    let name = object.name_any();
+    let parsed = api::read::<api::Destination>(&plain(&object)).and_then(|d| Destination::parse(&d));
+    if objects::is_leaving(&object) {
+        return leave(&object, parsed.ok(), &context, &api).await;
+    }
+    objects::hold(&api, &object).await?;
+    let verdict = match parsed {
+        Ok(destination) => match settle(destination, &context).await {
+            Ok(()) => Verdict::good("Initialized", ""),
+            Err(verdict) => verdict,
+        },
+        Err(invalid) => {
+            context.hub.dismiss(&name);
+            Verdict::bad(invalid.reason(), invalid.to_string())
+        }
+    };
+    write(&object, &api, &verdict).await?;
+    Ok(if verdict.good { Action::await_change() } else { Action::requeue(objects::spread(LOOK, &object)) })
+}
+
+/// What to do when the API server refused something.
+pub(super) fn on_error(_: Arc<DynamicObject>, error: &kube::Error, _: Arc<Context>) -> Action {
+    tracing::debug!(%error, "trying again");
+    Action::requeue(API_RETRY)
+}
+
+/// Admits the destination to the landscape, and has its folders made.
+async fn settle(destination: Destination, context: &Context) -> Result<(), Verdict> {
+    let hub = &context.hub;
+    let landscape = hub.landscape();
+    if let Some(other) = overlapping(&destination, &landscape) {
+        hub.dismiss(&destination.name);
+        return Err(Verdict::bad(
+            "PathOverlaps",
+            format!(
+                "its place in the repository overlaps that of the destination {other}, which is older: choose another spec.path"
+            ),
+        ));
+    }
+    hub.admit(destination.clone());
+    let (store, writer) = hub.store_of(&destination).ok_or_else(|| {
+        Verdict::bad(
+            "NoStateStore",
+            format!(
+                "spec.stateStoreRef names the GitStateStore {:?}, which does not exist or cannot be used",
+                destination.store
+            ),
+        )
+    })?;
+    let files = workload_files(&destination, &store.path);
+    let ensured = match writer {
+        Ok(writer) => writer.chore(Chore::Ensure { files }).await,
+        Err(error) => Err(error),
+    };
+    ensured.map_err(|e| Verdict::bad(e.reason(), format!("its GitStateStore {}: {e}", store.name)))
+}
+
+async fn leave(
+    object: &DynamicObject,
+    destination: Option<Destination>,
+    context: &Context,
+    api: &Api<DynamicObject>,
+) -> Result<Action, kube::Error> {
+    let name = object.name_any();
+    let Some(mut destination) = destination.filter(|_| objects::is_held(object) && !objects::is_abandoned(object))
+    else {
+        objects::release(api, object).await?;
+        context.hub.retired(&name, true);
+        return Ok(Action::await_change());
+    };
+    destination.leaving = true;
+    let keep_files = !destination.cleanup;
+    // Nothing new goes there from here on, and requests that have files there wait for the outcome.
+    context.hub.admit(destination.clone());
+    let retired = match context.hub.store_of(&destination) {
+        // Without a store there is nothing that could be cleaned up, or recorded.
+        None => Ok(()),
+        Some((_, Err(error))) => Err(error),
+        Some((store, Ok(writer))) => {
+            let canaries = workload_files(&destination, &store.path);
+            let (root, writer_id) = (store.path.clone(), context.hub.writer.clone());
+            writer
+                .chore(Chore::Retire { root, destination: name.clone(), writer: writer_id, keep_files, canaries })
+                .await
+        }
+    };
+    match retired {
+        Ok(()) => {
+            context.hub.retired(&name, keep_files);
+            objects::release(api, object).await?;
+            Ok(Action::await_change())
+        }
+        Err(error) => {
+            let text = format!(
+                "its files are not dealt with: {error}. To let it go without that: kubectl annotate destination {name} {}=true",
+                objects::ABANDON
+            );
+            write(object, api, &Verdict::bad(error.reason(), text)).await?;
+            let soon = error.retry() == Retry::Soon;
+            Ok(Action::requeue(if soon { Duration::from_secs(5) } else { LOOK }))
+        }
+    }
+}
+
+async fn write(object: &DynamicObject, api: &Api<DynamicObject>, verdict: &Verdict) -> Result<(), kube::Error> {
+    let status = json!({
+        "observedGeneration": object.metadata.generation,
+        "conditions": conditions(object, &["Ready"], verdict, Timestamp::now()),
+    });
+    objects::write_status(api, object, &status).await
+}
+
+fn plain(object: &DynamicObject) -> serde_json::Value {
+    serde_json::to_value(object).unwrap_or_default()
+}

@@ -1,0 +1,305 @@
+//! The one reconcile for every promise: finalizer, street, status.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kube::api::{ApiResource, DynamicObject};
+use kube::runtime::controller::Action;
+use kube::runtime::events::{Event, EventType, Recorder};
+use kube::{Client, Resource, ResourceExt};
+use serde_json::{Value, json};
+
+use super::hub::{Hub, Step};
+use super::objects;
+use super::progress::{Progress, Stage};
+use super::status::{Verdict, conditions};
+use crate::api::{self, Place};
+use crate::error::{Explain, Retry};
+use crate::placement::{Branch, KnownPlace, Remote, Site};
+use crate::promises::{Promise, Request};
+use crate::store::{Footprint, Receipt};
+use crate::values::{RelPath, RequestKey, Timestamp};
+
+/// The conditions of a request, all alike for now: what Kratix's users wait for means that the remote
+/// holds the commit.
+const CONDITIONS: [&str; 5] = ["Committed", "ConfigureWorkflowCompleted", "Ready", "Reconciled", "WorksSucceeded"];
+/// How soon an error of the API server is tried again.
+const API_RETRY: Duration = Duration::from_secs(2);
+/// How soon a cause that nothing watches is looked at again.
+const RECHECK: Duration = Duration::from_secs(60);
+
+/// What a promise's controller works with.
+pub(super) struct Context {
+    pub(super) hub: Arc<Hub>,
+    pub(super) client: Client,
+    pub(super) recorder: Recorder,
+    pub(super) promise: &'static dyn Promise,
+    pub(super) resource: ApiResource,
+}
+
+/// Brings one request a step further.
+pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, kube::Error> {
+    let api = objects::api_for(&context.client, &context.resource, &object);
+    if objects::is_leaving(&object) {
+        return remove(&object, &context, &api).await;
+    }
+    let request = match context.promise.request(&plain(&object), None) {
+        Ok(request) => request,
+        Err(invalid) => {
+            let verdict = Verdict::bad(invalid.reason(), invalid.to_string());
+            write(&object, &context, &api, &verdict, None).await?;
+            return Ok(Action::await_change());
+        }
+    };
+    objects::hold(&api, &object).await?;
+    match context.hub.want(context.promise, &request, recorded(&object)) {
+        Step::Waiting => Ok(Action::requeue(RECHECK)),
+        Step::Refused(failure) => {
+            let verdict = Verdict::bad(failure.reason(), failure.to_string());
+            write(&object, &context, &api, &verdict, None).await?;
+            Ok(match failure.retry() {
+                Retry::OnChange => Action::await_change(),
+                Retry::Recheck | Retry::Soon => Action::requeue(objects::spread(RECHECK, &object)),
+            })
+        }
+        Step::Reached(progress) => {
+            announce_drift(&object, &context, &progress).await;
+            write(&object, &context, &api, &verdict(&progress), Some(&progress)).await?;
+            Ok(Action::requeue(next_look(&object, &context, &progress)))
+        }
+    }
+}
+
+/// What to do when the API server refused something.
+pub(super) fn on_error(_: Arc<DynamicObject>, error: &kube::Error, _: Arc<Context>) -> Action {
+    tracing::debug!(%error, "trying again");
+    Action::requeue(API_RETRY)
+}
+
+async fn remove(
+    object: &DynamicObject,
+    context: &Context,
+    api: &kube::Api<DynamicObject>,
+) -> Result<Action, kube::Error> {
+    if !objects::is_held(object) {
+        return Ok(Action::await_change());
+    }
+    let request = bare(object, context);
+    if objects::is_abandoned(object) {
+        tracing::warn!(request = %request.key, "let go without removing its files, as its annotation asks");
+        objects::release(api, object).await?;
+        context.hub.forget(&request.key);
+        return Ok(Action::await_change());
+    }
+    match context.hub.remove(&request, recorded(object)) {
+        Step::Reached(progress) if matches!(progress.stage, Stage::Done(_)) => {
+            objects::release(api, object).await?;
+            context.hub.forget(&request.key);
+            Ok(Action::await_change())
+        }
+        Step::Reached(progress) => {
+            let error = verdict(&progress);
+            let help = format!(
+                "its files are not removed: {}. To let it go without that: kubectl annotate {}.{} -n {} {} {}=true",
+                error.message,
+                context.resource.plural,
+                context.resource.group,
+                request.key.namespace,
+                request.key.name,
+                objects::ABANDON
+            );
+            write(object, context, api, &Verdict::bad(error.reason, help), None).await?;
+            Ok(Action::requeue(next_look(object, context, &progress)))
+        }
+        Step::Waiting | Step::Refused(_) => Ok(Action::requeue(RECHECK)),
+    }
+}
+
+/// A request by its metadata alone: enough to remove it, even if its spec can no longer be read.
+fn bare(object: &DynamicObject, context: &Context) -> Request {
+    Request {
+        key: RequestKey {
+            namespace: object.namespace().unwrap_or_default(),
+            promise: context.promise.name().to_owned(),
+            name: object.name_any(),
+        },
+        kind: context.resource.kind.clone(),
+        uid: object.uid().unwrap_or_default(),
+        generation: object.metadata.generation.unwrap_or_default(),
+        created: object.creation_timestamp().map(|t| t.0),
+        labels: object.labels().clone(),
+        annotations: object.annotations().clone(),
+        spec: Value::Null,
+    }
+}
+
+fn verdict(progress: &Progress) -> Verdict {
+    if progress.errors.is_empty() {
+        let message = progress.desired.misplaced.join("; ");
+        let reason = if message.is_empty() { "Committed" } else { "Misplaced" };
+        return Verdict::good(reason, message);
+    }
+    let reason = progress.errors.values().next().map_or("StoreFailed", Explain::reason);
+    let message: Vec<String> = progress.errors.iter().map(|(branch, e)| format!("{branch}: {e}")).collect();
+    Verdict::bad(reason, message.join("; "))
+}
+
+fn next_look(object: &DynamicObject, context: &Context, progress: &Progress) -> Duration {
+    match &progress.stage {
+        Stage::Failed(at) => {
+            let wait = at.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));
+            if wait > Duration::from_secs(5) { objects::spread(wait, object) } else { wait }
+        }
+        Stage::Done(_) => objects::spread(context.hub.settings.recheck_interval(), object) + Duration::from_secs(1),
+        Stage::Writing(_) | Stage::Leaving(_) => RECHECK,
+    }
+}
+
+async fn announce_drift(object: &DynamicObject, context: &Context, progress: &Progress) {
+    let drift: Vec<String> = progress.receipts.values().flat_map(|r| &r.drift).map(ToString::to_string).collect();
+    if drift.is_empty() {
+        return;
+    }
+    let shown = drift.iter().take(10).cloned().collect::<Vec<_>>().join(", ");
+    let more = if drift.len() > 10 { format!(" and {} more", drift.len() - 10) } else { String::new() };
+    let event = Event {
+        type_: EventType::Warning,
+        reason: "DriftRepaired".into(),
+        note: Some(format!("changed by others and put back: {shown}{more}")),
+        action: "Commit".into(),
+        secondary: None,
+    };
+    if let Err(error) = context.recorder.publish(&event, &object.object_ref(&context.resource)).await {
+        tracing::debug!(%error, "event not written");
+    }
+}
+
+/// Writes what is true now; places that are not yet confirmed elsewhere stay listed.
+async fn write(
+    object: &DynamicObject,
+    context: &Context,
+    api: &kube::Api<DynamicObject>,
+    verdict: &Verdict,
+    progress: Option<&Progress>,
+) -> Result<(), kube::Error> {
+    let before = places_of(object);
+    let after = match progress {
+        Some(progress) => places(progress, &before, context),
+        None => standing(before.clone(), context),
+    };
+    let mut status = json!({
+        "observedGeneration": object.metadata.generation,
+        "conditions": conditions(object, &CONDITIONS, verdict, Timestamp::now()),
+        "places": after,
+    });
+    let shown = after.iter().find(|p| !p.abandoned && !p.commit.is_empty()).map(|p| p.commit.clone());
+    status["commit"] = json!(shown.as_deref().map(api::status::short_commit));
+    if let Some(progress) = progress {
+        for (key, value) in &progress.desired.facts {
+            status[key] = value.clone();
+        }
+    }
+    objects::write_status(api, object, &status).await
+}
+
+fn places_of(object: &DynamicObject) -> Vec<Place> {
+    let places = object.data.pointer("/status/places").cloned();
+    places.and_then(|p| serde_json::from_value(p).ok()).unwrap_or_default()
+}
+
+/// The places of before, of which those whose destination went are dropped or marked.
+fn standing(before: Vec<Place>, context: &Context) -> Vec<Place> {
+    before
+        .into_iter()
+        .filter_map(|mut place| {
+            match context.hub.was_retired(&place.destination) {
+                Some(false) => return None,
+                Some(true) => place.abandoned = true,
+                None => {}
+            }
+            Some(place)
+        })
+        .collect()
+}
+
+/// What the remotes hold: the confirmed places, those of before in branches that did not answer well,
+/// and those that were left behind.
+fn places(progress: &Progress, before: &[Place], context: &Context) -> Vec<Place> {
+    let mut places = Vec::new();
+    for (branch, change) in &progress.desired.changes {
+        let Some(receipt) = progress.receipts.get(branch) else { continue };
+        for (root, wanted) in &change.roots {
+            places.extend(wanted.iter().map(|place| confirmed(branch, root, place, receipt, before, context)));
+        }
+    }
+    let done = matches!(progress.stage, Stage::Done(_));
+    let named: BTreeSet<(String, String, String)> = places.iter().map(identity).collect();
+    for place in standing(before.to_vec(), context) {
+        let written =
+            progress.receipts.keys().any(|b| b.name == place.branch && b.remote == Remote::new(&place.repository));
+        if !named.contains(&identity(&place)) && (place.abandoned || !done && !written) {
+            places.push(place);
+        }
+    }
+    places
+}
+
+fn identity(place: &Place) -> (String, String, String) {
+    (place.repository.clone(), place.branch.clone(), place.path.clone())
+}
+
+fn confirmed(
+    branch: &Branch,
+    root: &RelPath,
+    place: &crate::store::Place,
+    receipt: &Receipt,
+    before: &[Place],
+    context: &Context,
+) -> Place {
+    let path = match &place.footprint {
+        Footprint::Exclusive { dir, .. } => root.join(dir),
+        Footprint::Fragment { file, .. } => root.join(file),
+        Footprint::Shared { .. } => root.join(&context.hub.path_of(&place.destination)),
+    };
+    let mut next = Place {
+        destination: place.destination.clone(),
+        path: path.to_string(),
+        repository: branch.remote.to_string(),
+        branch: branch.name.clone(),
+        store_path: Some(root.to_string()),
+        directories: place.directories.iter().cloned().collect(),
+        commit: receipt.commit.clone(),
+        pushed_at: Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(receipt.at)),
+        abandoned: false,
+    };
+    // The commit that last changed these files is known already: another request's says nothing here.
+    let old = before.iter().find(|p| identity(p) == identity(&next) && !p.commit.is_empty() && !p.abandoned);
+    if let Some(old) = old.filter(|_| receipt.files_changed == 0) {
+        next.commit.clone_from(&old.commit);
+        next.pushed_at.clone_from(&old.pushed_at);
+    }
+    next
+}
+
+/// Where the object's own status says that its files lie.
+fn recorded(object: &DynamicObject) -> Vec<KnownPlace> {
+    places_of(object)
+        .into_iter()
+        .filter(|p| !p.abandoned)
+        .filter_map(|place| {
+            let branch = Branch { remote: Remote::new(&place.repository), name: place.branch };
+            let root = RelPath::lenient(place.store_path.as_deref().unwrap_or_default()).ok()?;
+            let mut directories: BTreeSet<String> = place.directories.into_iter().collect();
+            if directories.is_empty() {
+                directories.insert(String::new());
+            }
+            Some(KnownPlace { destination: place.destination, directories, site: Site { branch, root } })
+        })
+        .collect()
+}
+
+/// The object as plain data, as the API server sent it.
+fn plain(object: &DynamicObject) -> Value {
+    serde_json::to_value(object).unwrap_or_default()
+}

@@ -1,0 +1,193 @@
+//! The operator: watches, the one lifecycle of every promise, and the two kinds that say where to write.
+//! Reconciles submit and return; answers of the remotes come back by a channel and trigger the
+//! status write, so slow pushes hold up nobody.
+
+mod destinations;
+mod hub;
+mod lifecycle;
+mod objects;
+mod progress;
+mod status;
+mod stores;
+mod triggers;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use futures::{FutureExt, StreamExt};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{Api, ApiResource, DynamicObject, ListParams};
+use kube::core::GroupVersionKind;
+use kube::runtime::controller::{Action, Config, Controller};
+use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::{WatchStreamExt, reflector, watcher};
+use kube::{Client, ResourceExt};
+
+use crate::api;
+use crate::config::Settings;
+use crate::promises;
+use hub::Hub;
+use triggers::{Listener, Triggers};
+
+/// Reconciles under way at once, per kind. They hardly ever wait for more than the API server.
+const CONCURRENCY: u16 = 32;
+
+/// Why the operator cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No configuration for a cluster.
+    #[error("no cluster to talk to: {0}. Set KUBECONFIG, or run inside a cluster")]
+    Config(String),
+    /// The API server refused something that is needed from the start.
+    #[error("{what}: {source}")]
+    Api {
+        /// What was tried.
+        what: &'static str,
+        /// What the API server said.
+        source: Box<kube::Error>,
+    },
+}
+
+/// Runs the operator until `stop` resolves.
+pub async fn run(settings: Settings, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+    let client = Client::try_default().await.map_err(|e| Error::Config(e.to_string()))?;
+    let writer = match &settings.writer {
+        Some(writer) => writer.clone(),
+        None => cluster_id(&client).await?,
+    };
+    tracing::info!(%writer, "starting");
+
+    let mut triggers = Triggers::default();
+    let store_kind = resource("GitStateStore", "gitstatestores");
+    let destination_kind = resource("Destination", "destinations");
+    let store_listener = triggers.register(&store_kind);
+    let destination_listener = triggers.register(&destination_kind);
+    let requests: Vec<_> = promises::all()
+        .iter()
+        .map(|promise| {
+            let names = &promise.crd().spec.names;
+            let group = promise.crd().spec.group.clone();
+            let gvk = GroupVersionKind { group, version: api::VERSION.into(), kind: names.kind.clone() };
+            let resource = ApiResource::from_gvk_with_plural(&gvk, &names.plural);
+            let listener = triggers.register(&resource);
+            (*promise, resource, listener)
+        })
+        .collect();
+
+    let (hub, mut answers) = Hub::new(settings, writer, triggers);
+    hub.expect(names(&client, &store_kind).await?, names(&client, &destination_kind).await?);
+    let bookkeeping = tokio::spawn({
+        let hub = hub.clone();
+        async move {
+            while let Some(answer) = answers.recv().await {
+                hub.answered(answer);
+            }
+        }
+    });
+
+    let stop = stop.shared();
+    let recorder = Recorder::new(client.clone(), Reporter { controller: "kept".into(), instance: None });
+    let serving = Serving { client: client.clone(), stop };
+    let stores = stores::Context { hub: hub.clone(), client: client.clone(), resource: store_kind.clone() };
+    let destinations =
+        destinations::Context { hub: hub.clone(), client: client.clone(), resource: destination_kind.clone() };
+    let mut controllers = vec![
+        serving.run(store_kind, store_listener, stores::reconcile, stores::on_error, stores).boxed(),
+        serving
+            .run(destination_kind, destination_listener, destinations::reconcile, destinations::on_error, destinations)
+            .boxed(),
+    ];
+    for (promise, resource, listener) in requests {
+        let (hub, client, recorder) = (hub.clone(), client.clone(), recorder.clone());
+        let context = lifecycle::Context { hub, client, recorder, promise, resource: resource.clone() };
+        controllers.push(serving.run(resource, listener, lifecycle::reconcile, lifecycle::on_error, context).boxed());
+    }
+    join_all(controllers).await;
+    tracing::info!("stopping: finishing what is being pushed");
+    let stopped = tokio::task::spawn_blocking({
+        let hub = hub.clone();
+        move || hub.shutdown()
+    });
+    let _ = stopped.await;
+    bookkeeping.abort();
+    Ok(())
+}
+
+/// What every controller is run with.
+struct Serving<S> {
+    client: Client,
+    stop: S,
+}
+
+impl<S: Future<Output = ()> + Clone + Send + Sync + 'static> Serving<S> {
+    /// One controller, until it is stopped.
+    fn run<C, R, F>(
+        &self,
+        resource: ApiResource,
+        listener: Listener,
+        reconcile: R,
+        on_error: fn(Arc<DynamicObject>, &kube::Error, Arc<C>) -> Action,
+        context: C,
+    ) -> impl Future<Output = ()> + use<S, C, R, F>
+    where
+        C: Send + Sync + 'static,
+        R: FnMut(Arc<DynamicObject>, Arc<C>) -> F,
+        F: Future<Output = Result<Action, kube::Error>> + Send + 'static,
+    {
+        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
+        let store = reflector::store::Writer::new(resource.clone());
+        let reader = store.as_reader();
+        let objects = watcher(api, watcher::Config::default())
+            .default_backoff()
+            // What other tools noted of who set which field would be most of the memory.
+            .modify(|object| object.managed_fields_mut().clear())
+            .reflect(store)
+            .applied_objects();
+        let (one, all) = listener.streams();
+        Controller::for_stream_with(objects, reader, resource)
+            .with_config(Config::default().concurrency(CONCURRENCY))
+            .reconcile_on(one)
+            .reconcile_all_on(all)
+            .graceful_shutdown_on(self.stop.clone())
+            .run(reconcile, on_error, Arc::new(context))
+            .for_each(|result| async move {
+                if let Err(error) = result {
+                    tracing::debug!(%error, "reconcile");
+                }
+            })
+    }
+}
+
+fn resource(kind: &str, plural: &str) -> ApiResource {
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(api::GROUP, api::VERSION, kind), plural)
+}
+
+/// The UID of `kube-system`, which every cluster has and keeps: the default writer.
+async fn cluster_id(client: &Client) -> Result<String, Error> {
+    let api: Api<Namespace> = Api::all(client.clone());
+    let namespace = api.get("kube-system").await.map_err(|source| Error::Api {
+        what: "reading the namespace kube-system, whose UID names this cluster in state repositories (or set `writer` in the settings)",
+        source: Box::new(source),
+    })?;
+    Ok(namespace.uid().unwrap_or_default())
+}
+
+async fn names(client: &Client, resource: &ApiResource) -> Result<Vec<String>, Error> {
+    let api: Api<DynamicObject> = Api::all_with(client.clone(), resource);
+    loop {
+        match api.list_metadata(&ListParams::default()).await {
+            Ok(list) => return Ok(list.items.iter().map(ResourceExt::name_any).collect()),
+            Err(kube::Error::Api(status)) if status.is_not_found() => {
+                tracing::warn!(
+                    "the CustomResourceDefinitions are not installed (`kept crd | kubectl apply -f -`); waiting"
+                );
+                tokio::time::sleep(Duration::from_secs(5)).await;
+            }
+            Err(source) => {
+                return Err(Error::Api { what: "listing stores and destinations", source: Box::new(source) });
+            }
+        }
+    }
+}

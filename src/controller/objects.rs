@@ -1,0 +1,102 @@
+//! The few things that kept does to objects in the cluster: finalizers, status, reading a Secret.
+
+use std::time::Duration;
+
+use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
+use kube::{Client, ResourceExt};
+use serde_json::{Value, json};
+
+/// On requests, Destinations and GitStateStores: holds them until what they stand for is cleaned up.
+pub(super) const FINALIZER: &str = "kept.integratn.tech/cleanup";
+/// Set to `true` on an object that is being deleted: let it go without cleaning up.
+pub(super) const ABANDON: &str = "kept.integratn.tech/abandon";
+/// Kratix's finalizers begin so; kept does their work once it serves an object.
+const KRATIX: &str = "kratix.io/";
+
+/// A handle on an object's own API.
+pub(super) fn api_for(client: &Client, resource: &ApiResource, object: &DynamicObject) -> Api<DynamicObject> {
+    match object.namespace() {
+        Some(namespace) => Api::namespaced_with(client.clone(), &namespace, resource),
+        None => Api::all_with(client.clone(), resource),
+    }
+}
+
+/// Whether the finalizer is there.
+pub(super) fn is_held(object: &DynamicObject) -> bool {
+    object.finalizers().iter().any(|f| f == FINALIZER)
+}
+
+/// Whether the object is being deleted.
+pub(super) fn is_leaving(object: &DynamicObject) -> bool {
+    object.metadata.deletion_timestamp.is_some()
+}
+
+/// Whether someone asked to let it go without cleaning up.
+pub(super) fn is_abandoned(object: &DynamicObject) -> bool {
+    object.annotations().get(ABANDON).is_some_and(|v| v == "true")
+}
+
+/// Puts kept's finalizer on, in place of Kratix's.
+pub(super) async fn hold(api: &Api<DynamicObject>, object: &DynamicObject) -> Result<(), kube::Error> {
+    let kratix = object.finalizers().iter().any(|f| f.starts_with(KRATIX));
+    if is_held(object) && !kratix {
+        return Ok(());
+    }
+    let mut wanted: Vec<&str> =
+        object.finalizers().iter().map(String::as_str).filter(|f| !f.starts_with(KRATIX)).collect();
+    if !wanted.contains(&FINALIZER) {
+        wanted.push(FINALIZER);
+    }
+    set_finalizers(api, object, &wanted).await
+}
+
+/// Takes kept's finalizer off, and Kratix's.
+pub(super) async fn release(api: &Api<DynamicObject>, object: &DynamicObject) -> Result<(), kube::Error> {
+    let wanted: Vec<&str> =
+        object.finalizers().iter().map(String::as_str).filter(|f| *f != FINALIZER && !f.starts_with(KRATIX)).collect();
+    match set_finalizers(api, object, &wanted).await {
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        other => other,
+    }
+}
+
+async fn set_finalizers(api: &Api<DynamicObject>, object: &DynamicObject, wanted: &[&str]) -> Result<(), kube::Error> {
+    // With the resourceVersion a finalizer that someone else adds meanwhile is a conflict, not a loss.
+    let patch = json!({"metadata": {"finalizers": wanted, "resourceVersion": object.resource_version()}});
+    api.patch_metadata(&object.name_any(), &PatchParams::default(), &Patch::Merge(&patch)).await.map(drop)
+}
+
+/// Writes the status if it differs from what the object has.
+pub(super) async fn write_status(
+    api: &Api<DynamicObject>,
+    object: &DynamicObject,
+    status: &Value,
+) -> Result<(), kube::Error> {
+    let current = object.data.get("status").cloned().unwrap_or_default();
+    let Some(patch) = merge_patch(&current, status) else { return Ok(()) };
+    let patch = json!({"status": patch});
+    match api.patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(&patch)).await {
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+/// What turns `current` into `wanted` (RFC 7396), without touching fields of `current` that kept does
+/// not write; nothing if they agree.
+fn merge_patch(current: &Value, wanted: &Value) -> Option<Value> {
+    let (Value::Object(current), Value::Object(wanted)) = (current, wanted) else {
+        return (current != wanted).then(|| wanted.clone());
+    };
+    let patch: serde_json::Map<String, Value> = wanted
+        .iter()
+        .filter(|(key, value)| current.get(*key).unwrap_or(&Value::Null) != *value)
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    (!patch.is_empty()).then_some(Value::Object(patch))
+}
+
+/// Spreads waits so that many objects do not come back at once: 90 % to 110 %.
+pub(super) fn spread(wait: Duration, object: &DynamicObject) -> Duration {
+    let salt = object.uid().unwrap_or_default().bytes().fold(0_u32, |a, b| a.wrapping_mul(31).wrapping_add(b.into()));
+    wait.mul_f64(0.9 + 0.2 * f64::from(salt % 1000) / 1000.0)
+}

@@ -1,0 +1,203 @@
+//! How far a request has come: what was submitted, what the remotes have answered, what is next.
+//! Pure bookkeeping; the hub feeds it outcomes and submits what it asks for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use crate::error::{Explain, Retry};
+use crate::placement::Branch;
+use crate::store::{self, Change, Outcome, Receipt};
+use crate::street::Desired;
+
+/// The longest wait between two tries.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// Where a request stands.
+#[derive(Clone, Debug)]
+pub(super) enum Stage {
+    /// Submitted; these branches have not answered.
+    Writing(BTreeSet<Branch>),
+    /// All new places are confirmed; these branches still hold old ones.
+    Leaving(BTreeSet<Branch>),
+    /// The remotes hold it, as of then.
+    Done(Instant),
+    /// Some branch refused; worth another try from then on.
+    Failed(Instant),
+}
+
+/// One request's way through the writers.
+#[derive(Clone, Debug)]
+pub(super) struct Progress {
+    /// Tells submissions apart: answers to an older one are ignored.
+    pub(super) ticket: u64,
+    /// What the submission is made of: equal fingerprints want the same.
+    pub(super) fingerprint: String,
+    /// What was submitted.
+    pub(super) desired: Desired,
+    /// Where it stands.
+    pub(super) stage: Stage,
+    /// What was confirmed so far.
+    pub(super) receipts: BTreeMap<Branch, Receipt>,
+    /// What was refused.
+    pub(super) errors: BTreeMap<Branch, store::Error>,
+    attempts: u32,
+}
+
+impl Progress {
+    /// A new submission; `before` is what it replaces.
+    pub(super) fn new(ticket: u64, fingerprint: String, desired: Desired, before: Option<&Self>) -> Self {
+        let attempts =
+            before.filter(|b| b.fingerprint == fingerprint && !b.errors.is_empty()).map_or(0, |b| b.attempts);
+        let mut progress = Self {
+            ticket,
+            fingerprint,
+            stage: Stage::Writing(desired.changes.keys().cloned().collect()),
+            desired,
+            receipts: BTreeMap::new(),
+            errors: BTreeMap::new(),
+            attempts,
+        };
+        progress.settle();
+        progress
+    }
+
+    /// What to submit at the stage reached.
+    pub(super) fn submissions(&self) -> Vec<(Branch, Change)> {
+        let (changes, waiting) = match &self.stage {
+            Stage::Writing(waiting) => (&self.desired.changes, waiting),
+            Stage::Leaving(waiting) => (&self.desired.leave, waiting),
+            Stage::Done(_) | Stage::Failed(_) => return Vec::new(),
+        };
+        changes.iter().filter(|(b, _)| waiting.contains(b)).map(|(b, c)| (b.clone(), c.clone())).collect()
+    }
+
+    /// Takes a branch's answer. True if the stage has changed.
+    pub(super) fn answer(&mut self, branch: &Branch, outcome: Outcome) -> bool {
+        let leaving = matches!(self.stage, Stage::Leaving(_));
+        let (Stage::Writing(waiting) | Stage::Leaving(waiting)) = &mut self.stage else { return false };
+        if !waiting.remove(branch) {
+            return false;
+        }
+        match outcome {
+            Ok(receipt) if !leaving => {
+                self.receipts.insert(branch.clone(), receipt);
+            }
+            Ok(_) => {}
+            Err(error) => {
+                self.errors.insert(branch.clone(), error);
+            }
+        }
+        self.settle()
+    }
+
+    /// Fails a branch that cannot even be tried.
+    pub(super) fn refuse(&mut self, branch: &Branch, error: store::Error) -> bool {
+        self.answer(branch, Err(error))
+    }
+
+    /// Makes a failed submission due at once.
+    pub(super) fn hurry(&mut self) {
+        if let Stage::Failed(at) = &mut self.stage {
+            *at = Instant::now();
+        }
+    }
+
+    /// The commits that are confirmed, which no removal elsewhere may undo.
+    pub(super) fn confirmed(&self) -> BTreeSet<String> {
+        self.receipts.values().map(|r| r.commit.clone()).collect()
+    }
+
+    fn settle(&mut self) -> bool {
+        let waiting = match &self.stage {
+            Stage::Writing(waiting) | Stage::Leaving(waiting) => waiting,
+            Stage::Done(_) | Stage::Failed(_) => return false,
+        };
+        if !waiting.is_empty() {
+            return false;
+        }
+        self.stage = if !self.errors.is_empty() {
+            self.attempts += 1;
+            Stage::Failed(Instant::now() + self.wait())
+        } else if matches!(self.stage, Stage::Writing(_)) && !self.desired.leave.is_empty() {
+            Stage::Leaving(self.desired.leave.keys().cloned().collect())
+        } else {
+            Stage::Done(Instant::now())
+        };
+        true
+    }
+
+    fn wait(&self) -> Duration {
+        let soon = self.errors.values().any(|e| e.retry() == Retry::Soon);
+        if soon { Duration::from_millis(500 << self.attempts.min(8)).min(LONGEST_WAIT) } else { LONGEST_WAIT }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::placement::Remote;
+    use crate::values::{Owner, RequestKey, Timestamp};
+
+    fn branch(name: &str) -> Branch {
+        Branch { remote: Remote::new("https://git.example/state"), name: name.into() }
+    }
+
+    fn change() -> Change {
+        let key = RequestKey { namespace: "default".into(), promise: "team".into(), name: "x".into() };
+        Change {
+            owner: Owner { writer: "w".into(), key },
+            kind: "Team".into(),
+            uid: String::new(),
+            generation: 1,
+            input: String::new(),
+            created: None,
+            claims: BTreeSet::new(),
+            adopt: Vec::new(),
+            unless_head: BTreeSet::new(),
+            roots: BTreeMap::new(),
+        }
+    }
+
+    fn progress(changes: &[&str], leave: &[&str]) -> Progress {
+        let map = |names: &[&str]| names.iter().map(|n| (branch(n), change())).collect();
+        let desired =
+            Desired { changes: map(changes), leave: map(leave), misplaced: Vec::new(), facts: BTreeMap::new() };
+        Progress::new(1, "f".into(), desired, None)
+    }
+
+    fn ok() -> Outcome {
+        Ok(Receipt {
+            commit: "c1".into(),
+            files_changed: 1,
+            created: true,
+            drift: Vec::new(),
+            at: Timestamp::UNIX_EPOCH,
+        })
+    }
+
+    #[test]
+    fn the_old_place_is_left_only_after_every_new_one_is_confirmed() {
+        let mut p = progress(&["a", "b"], &["old"]);
+        assert!(!p.answer(&branch("a"), ok()));
+        assert_eq!(p.submissions().len(), 1, "only b is still out");
+        assert!(p.answer(&branch("b"), ok()));
+        assert_eq!(p.submissions().into_iter().map(|(b, _)| b).collect::<Vec<_>>(), [branch("old")]);
+        assert!(p.answer(&branch("old"), ok()));
+        assert!(matches!(p.stage, Stage::Done(_)));
+    }
+
+    #[test]
+    fn one_branch_failing_keeps_the_receipt_of_the_other_and_leaves_nothing() {
+        let mut p = progress(&["a", "b"], &["old"]);
+        p.answer(&branch("a"), Err(store::Error::Rejected("hook".into())));
+        p.answer(&branch("b"), ok());
+        assert!(matches!(p.stage, Stage::Failed(_)));
+        assert!(p.receipts.contains_key(&branch("b")));
+        assert!(p.submissions().is_empty());
+    }
+
+    #[test]
+    fn nothing_to_do_is_done() {
+        assert!(matches!(progress(&[], &[]).stage, Stage::Done(_)));
+    }
+}

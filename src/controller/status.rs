@@ -1,0 +1,67 @@
+//! Statuses and their conditions. A condition's time moves only when its status does.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::api::DynamicObject;
+use serde_json::{Value, json};
+
+use crate::values::Timestamp;
+
+/// Longer messages are cut: etcd and people have limits.
+const LONGEST_MESSAGE: usize = 2048;
+
+/// What there is to say of an object.
+#[derive(Clone, Debug)]
+pub(super) struct Verdict {
+    /// Whether all is well.
+    pub(super) good: bool,
+    /// A stable CamelCase word.
+    pub(super) reason: &'static str,
+    /// A sentence for people.
+    pub(super) message: String,
+}
+
+impl Verdict {
+    /// All is well.
+    pub(super) fn good(reason: &'static str, message: impl Into<String>) -> Self {
+        Self { good: true, reason, message: message.into() }
+    }
+
+    /// Something is wrong.
+    pub(super) fn bad(reason: &'static str, message: impl Into<String>) -> Self {
+        Self { good: false, reason, message: message.into() }
+    }
+}
+
+/// The object's conditions with those of `types` set to `verdict`, and others left as they are.
+pub(super) fn conditions(object: &DynamicObject, types: &[&str], verdict: &Verdict, now: Timestamp) -> Value {
+    let mut conditions: Vec<Condition> = object
+        .data
+        .pointer("/status/conditions")
+        .and_then(|c| serde_json::from_value(c.clone()).ok())
+        .unwrap_or_default();
+    for type_ in types {
+        let status = if verdict.good { "True" } else { "False" };
+        let since = conditions
+            .iter()
+            .find(|c| c.type_ == *type_ && c.status == status)
+            .map_or(Time(now), |c| c.last_transition_time.clone());
+        conditions.retain(|c| c.type_ != *type_);
+        conditions.push(Condition {
+            type_: (*type_).to_owned(),
+            status: status.to_owned(),
+            reason: verdict.reason.to_owned(),
+            message: cut(&verdict.message),
+            observed_generation: object.metadata.generation,
+            last_transition_time: since,
+        });
+    }
+    conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
+    json!(conditions)
+}
+
+fn cut(message: &str) -> String {
+    match message.char_indices().nth(LONGEST_MESSAGE) {
+        Some((at, _)) => format!("{}…", &message[..at]),
+        None => message.to_owned(),
+    }
+}

@@ -1,0 +1,15 @@
+//! Logs: text for people, JSON by flag, filtered by `KEPT_LOG` (`info` by default).
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt;
+
+/// Starts logging to standard error. Called once, by `kept run`.
+pub fn start(json: bool) {
+    let filter = EnvFilter::try_from_env("KEPT_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    if json {
+        builder.json().init();
+    } else {
+        builder.init();
+    }
+}

@@ -1,0 +1,354 @@
+//! A real control plane and a real Gitea for one test, and kubectl and git to look at them as people do.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How long anything may take before a test fails. Generous: the machine may be busy.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Everything that one test runs against. Dropping it stops all of it.
+pub struct World {
+    parts: Child,
+    hold: Option<ChildStdin>,
+    info: Value,
+    operator: Option<Child>,
+    dir: TempDir,
+    _slot: MutexGuard<'static, ()>,
+}
+
+/// Control planes that run at the same time: as many as two cores carry.
+static SLOTS: [Mutex<()>; 2] = [Mutex::new(()), Mutex::new(())];
+
+fn slot() -> MutexGuard<'static, ()> {
+    loop {
+        for slot in &SLOTS {
+            match slot.try_lock() {
+                Ok(guard) => return guard,
+                Err(std::sync::TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
+                Err(std::sync::TryLockError::WouldBlock) => {}
+            }
+        }
+        sleep(Duration::from_millis(100));
+    }
+}
+
+/// The harness of the real parts, built once.
+fn harness() -> &'static Path {
+    static HARNESS: OnceLock<PathBuf> = OnceLock::new();
+    HARNESS.get_or_init(|| {
+        let parts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parts");
+        let binary = Path::new(env!("CARGO_TARGET_TMPDIR")).join("parts");
+        let built = Command::new("go").arg("build").arg("-o").arg(&binary).arg(".").current_dir(&parts).status();
+        assert!(built.expect("go is needed to build the real parts").success(), "tests/parts does not build");
+        binary
+    })
+}
+
+impl World {
+    /// Starts a control plane with kept's kinds and a Gitea.
+    pub fn new() -> Self {
+        let slot = slot();
+        let mut parts = Command::new(harness())
+            .arg("up")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the harness starts");
+        let hold = parts.stdin.take();
+        let mut line = String::new();
+        BufReader::new(parts.stdout.take().expect("piped")).read_line(&mut line).expect("the harness answers");
+        let info = serde_json::from_str(&line).unwrap_or_else(|_| {
+            panic!("the real parts do not start; run `go -C tests/parts run . up` to see why: {line}")
+        });
+        let world =
+            Self { parts, hold, info, operator: None, dir: TempDir::new().expect("a directory"), _slot: slot };
+        let crds = Command::new(env!("CARGO_BIN_EXE_kept")).arg("crd").output().expect("kept runs");
+        world.apply(&String::from_utf8_lossy(&crds.stdout));
+        world.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
+        world
+    }
+
+    /// Something that the harness says of itself.
+    pub fn info(&self, key: &str) -> String {
+        self.info[key].as_str().unwrap_or_else(|| panic!("the harness does not say {key}")).to_owned()
+    }
+
+    // ---- the operator
+
+    /// Starts `kept run` with these settings (YAML, may be empty).
+    pub fn start(&mut self, settings: &str) {
+        let config = self.dir.path().join("settings.yaml");
+        fs::write(&config, settings).expect("settings");
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.log_path()).expect("a log");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kept"));
+        command.arg("run").env("KUBECONFIG", self.info("kubeconfig")).env("KEPT_LOG", "kept=debug");
+        if !settings.is_empty() {
+            command.arg("--config").arg(&config);
+        }
+        self.operator = Some(command.stderr(log).stdin(Stdio::null()).spawn().expect("kept runs"));
+    }
+
+    /// Stops the operator as a cluster does.
+    pub fn stop(&mut self) {
+        let mut operator = self.operator.take().expect("an operator runs");
+        let killed = Command::new("kill").arg(operator.id().to_string()).status().expect("kill");
+        assert!(killed.success());
+        let since = Instant::now();
+        while operator.try_wait().expect("wait").is_none() {
+            assert!(since.elapsed() < Duration::from_secs(30), "the operator does not stop\n{}", self.log());
+            sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.dir.path().join("operator.log")
+    }
+
+    /// What the operator has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    // ---- kubectl
+
+    /// kubectl, whatever comes of it.
+    pub fn try_kubectl(&self, args: &[&str], input: &str) -> Output {
+        use std::io::Write as _;
+        let mut child = Command::new(self.info("kubectl"))
+            .args(args)
+            .env("KUBECONFIG", self.info("kubeconfig"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("kubectl runs");
+        child.stdin.take().expect("piped").write_all(input.as_bytes()).ok();
+        child.wait_with_output().expect("kubectl ends")
+    }
+
+    /// kubectl, which must succeed.
+    pub fn kubectl(&self, args: &[&str]) -> String {
+        let output = self.try_kubectl(args, "");
+        assert!(
+            output.status.success(),
+            "kubectl {}: {}\n--- operator\n{}",
+            args.join(" "),
+            String::from_utf8_lossy(&output.stderr),
+            tail(&self.log())
+        );
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// `kubectl apply`, which must succeed.
+    pub fn apply(&self, manifests: &str) {
+        let output = self.try_kubectl(&["apply", "-f", "-"], manifests);
+        assert!(output.status.success(), "{}\n{manifests}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// `kubectl apply`, which must be refused; what it says.
+    pub fn refused(&self, manifests: &str) -> String {
+        let output = self.try_kubectl(&["apply", "-f", "-"], manifests);
+        assert!(!output.status.success(), "accepted:\n{manifests}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
+    /// An object, or null.
+    pub fn get(&self, what: &str) -> Value {
+        let mut args = vec!["get", "-o", "json", "--ignore-not-found"];
+        args.extend(what.split(' '));
+        serde_json::from_str(&self.kubectl(&args)).unwrap_or_default()
+    }
+
+    /// A condition of an object, or null.
+    pub fn condition(&self, what: &str, type_: &str) -> Value {
+        let object = self.get(what);
+        let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        conditions.into_iter().find(|c| c["type"] == type_).unwrap_or_default()
+    }
+
+    /// Waits as people do.
+    pub fn wait_ready(&self, what: &str) {
+        let mut args = vec!["wait", "--for=condition=Ready", "--timeout=100s"];
+        args.extend(what.split(' '));
+        self.kubectl(&args);
+    }
+
+    /// Waits until Ready is False for this reason; its message.
+    pub fn wait_reason(&self, what: &str, reason: &str) -> String {
+        self.eventually(&format!("{what} says {reason}"), || {
+            let ready = self.condition(what, "Ready");
+            (ready["reason"] == reason).then(|| ready["message"].as_str().unwrap_or_default().to_owned())
+        })
+    }
+
+    /// Waits until something is there.
+    pub fn eventually<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+        let since = Instant::now();
+        loop {
+            if let Some(found) = look() {
+                return found;
+            }
+            assert!(since.elapsed() < PATIENCE, "not in time: {what}\n--- operator\n{}", tail(&self.log()));
+            sleep(Duration::from_millis(50));
+        }
+    }
+
+    // ---- git
+
+    /// Makes an empty private repository; its URL.
+    pub fn repository(&self, name: &str) -> String {
+        let url = format!("{}/api/v1/user/repos", self.info("giteaUrl"));
+        let made = Command::new("curl")
+            .args(["-sSf", "-u", &self.login(), "-H", "Content-Type: application/json", "-d"])
+            .arg(format!(r#"{{"name":"{name}","private":true,"default_branch":"main"}}"#))
+            .arg(url)
+            .output()
+            .expect("curl runs");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        self.url(name)
+    }
+
+    /// A repository's URL.
+    pub fn url(&self, name: &str) -> String {
+        format!("{}/{}/{name}.git", self.info("giteaUrl"), self.info("giteaUser"))
+    }
+
+    fn login(&self) -> String {
+        format!("{}:{}", self.info("giteaUser"), self.info("giteaPassword"))
+    }
+
+    /// Where a repository lies on disk, for its hooks.
+    pub fn bare(&self, name: &str) -> PathBuf {
+        Path::new(&self.info("giteaRepos")).join(self.info("giteaUser").to_lowercase()).join(format!("{name}.git"))
+    }
+
+    /// Git, in the bare repository itself: what the remote holds, without asking it.
+    pub fn git(&self, name: &str, args: &[&str]) -> String {
+        let output = Command::new("git").arg("-c").arg("safe.directory=*").arg("-C").arg(self.bare(name)).args(args).output();
+        String::from_utf8_lossy(&output.expect("git runs").stdout).into_owned()
+    }
+
+    /// The files of a branch, without kept's records.
+    pub fn files(&self, name: &str, branch: &str) -> Vec<String> {
+        let all = self.git(name, &["ls-tree", "-r", "--name-only", branch]);
+        all.lines().filter(|l| !l.contains(".kept/")).map(str::to_owned).collect()
+    }
+
+    /// A file's content.
+    pub fn file(&self, name: &str, path: &str) -> String {
+        self.git(name, &["show", &format!("main:{path}")])
+    }
+
+    /// The number of commits on main.
+    pub fn commits(&self, name: &str) -> usize {
+        self.git(name, &["rev-list", "main"]).lines().count()
+    }
+
+    /// Someone else's commit: runs `edit` in a clone, commits everything, pushes.
+    pub fn foreign_commit(&self, name: &str, edit: impl FnOnce(&Path)) {
+        let clone = TempDir::new().expect("a directory");
+        let url = self.url(name).replacen("://", &format!("://{}@", self.login()), 1);
+        let git = |args: &[&str]| {
+            let done = Command::new("git")
+                .args(["-c", "user.name=Someone", "-c", "user.email=someone@example.com"])
+                .args(args)
+                .current_dir(clone.path())
+                .env("GIT_CONFIG_NOSYSTEM", "1")
+                .output()
+                .expect("git runs");
+            assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
+        };
+        git(&["clone", "-q", &url, "."]);
+        git(&["checkout", "-q", "-B", "main"]);
+        edit(clone.path());
+        git(&["add", "-A"]);
+        git(&["commit", "-qm", "By hand"]);
+        git(&["push", "-q", "origin", "main"]);
+    }
+
+    /// A hook of a repository that runs before a push is taken.
+    pub fn pre_receive(&self, name: &str, script: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let hook = self.bare(name).join("hooks/pre-receive.d/test");
+        fs::create_dir_all(hook.parent().expect("a parent")).expect("hooks");
+        fs::write(&hook, format!("#!/bin/sh\n{script}\n")).expect("a hook");
+        fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).expect("executable");
+    }
+
+    /// Takes the hook away.
+    pub fn no_pre_receive(&self, name: &str) {
+        fs::remove_file(self.bare(name).join("hooks/pre-receive.d/test")).expect("the hook was there");
+    }
+
+    // ---- the usual objects
+
+    /// The Secret `git` in `default` with good credentials.
+    pub fn secret(&self) -> String {
+        self.secret_with("default", &self.info("giteaUser"), &self.info("giteaPassword"))
+    }
+
+    /// A Secret `git`.
+    pub fn secret_with(&self, namespace: &str, user: &str, password: &str) -> String {
+        format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: git, namespace: {namespace}}}\nstringData: {{username: '{user}', password: '{password}'}}\n---\n"
+        )
+    }
+
+    /// A store on a repository of that name, with more fields of spec.
+    pub fn store(&self, name: &str, more: &str) -> String {
+        store(name, &self.url(name), more)
+    }
+}
+
+/// A `GitStateStore` with the Secret `git` of `default`.
+pub fn store(name: &str, url: &str, more: &str) -> String {
+    format!(
+        "apiVersion: platform.kratix.io/v1alpha1\nkind: GitStateStore\nmetadata: {{name: {name}}}\nspec:\n  url: {url}\n  secretRef: {{name: git, namespace: default}}\n{}---\n",
+        indented(more)
+    )
+}
+
+/// A `Destination`, with more fields of spec.
+pub fn destination(name: &str, store: &str, path: &str, more: &str) -> String {
+    format!(
+        "apiVersion: platform.kratix.io/v1alpha1\nkind: Destination\nmetadata: {{name: {name}, labels: {{name: {name}}}}}\nspec:\n  path: {path}\n  stateStoreRef: {{kind: GitStateStore, name: {store}}}\n{}---\n",
+        indented(more)
+    )
+}
+
+/// A Team named by its id.
+pub fn team(namespace: &str, id: &str, name: &str) -> String {
+    format!(
+        "apiVersion: platform.kratix.io/v1alpha1\nkind: Team\nmetadata: {{name: {}, namespace: {namespace}}}\nspec: {{id: {id}, name: {name}}}\n---\n",
+        id.to_lowercase()
+    )
+}
+
+fn indented(lines: &str) -> String {
+    lines.lines().map(|l| format!("  {l}\n")).collect()
+}
+
+fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(60)..].join("\n")
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(mut operator) = self.operator.take() {
+            let _ = operator.kill();
+            let _ = operator.wait();
+        }
+        drop(self.hold.take());
+        let _ = self.parts.wait();
+    }
+}

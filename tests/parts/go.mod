@@ -1,0 +1,3 @@
+module kept/parts
+
+go 1.24

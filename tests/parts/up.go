@@ -1,0 +1,380 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// An answer is one line of JSON on stdout: what a test needs to know.
+type answer struct {
+	Kubeconfig    string         `json:"kubeconfig"`
+	Kubectl       string         `json:"kubectl"`
+	APIServer     string         `json:"apiServer"`
+	Token         string         `json:"token"`
+	GiteaURL      string         `json:"giteaUrl"`
+	GiteaHTTPSURL string         `json:"giteaHttpsUrl"`
+	GiteaUser     string         `json:"giteaUser"`
+	GiteaPassword string         `json:"giteaPassword"`
+	GiteaRepos    string         `json:"giteaRepos"`
+	GiteaDir      string         `json:"giteaDir"`
+	CAFile        string         `json:"caFile"`
+	Dir           string         `json:"dir"`
+	Logs          string         `json:"logs"`
+	PID           int            `json:"pid"`
+	PIDs          map[string]int `json:"pids"`
+}
+
+// A playground is everything that runs.
+type playground struct {
+	*supervisor
+	servers map[string]*server
+	answer  answer
+}
+
+func up(dir string, keep bool) error {
+	// Before all else, so that no moment is left in which a signal would end
+	// this process without what comes after.
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer cancel()
+
+	kubernetesPrograms, err := controlPlane.provide()
+	if err != nil {
+		return err
+	}
+	giteaPrograms, err := gitea.provide()
+	if err != nil {
+		return err
+	}
+	if dir == "" {
+		dir, err = os.MkdirTemp("", "kept-parts-")
+	} else {
+		keep = true // it is theirs
+		dir, err = newDir(dir)
+	}
+	if err != nil {
+		return err
+	}
+
+	ground, err := startAll(ctx, dir, kubernetesPrograms, giteaPrograms["gitea"])
+	if err == nil {
+		ground.greet()
+		err = ground.serve(ctx)
+		ground.stopAll()
+	}
+	if ctx.Err() != nil {
+		err = nil // being told to stop is no failure
+	}
+	if err != nil {
+		say("%v", err)
+		say("the logs are in %s", filepath.Join(dir, "logs"))
+		return errReported
+	}
+	if keep {
+		say("stopped; everything is left in %s", dir)
+		return nil
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("stopped, but not all was removed: %w", err)
+	}
+	say("stopped")
+	return nil
+}
+
+// newDir makes sure of a directory that holds nothing yet.
+func newDir(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "", err
+	}
+	if len(entries) > 0 {
+		return "", fmt.Errorf("%s is not empty: name a new directory with --dir, or remove that one", dir)
+	}
+	return dir, nil
+}
+
+// startAll starts everything in dir. Another program may have taken a port
+// since it was found free: then it starts over with others.
+func startAll(ctx context.Context, dir string, kubernetesPrograms map[string]string, giteaProgram string) (*playground, error) {
+	for try := 1; ; try++ {
+		ground, err := startOnce(ctx, dir, kubernetesPrograms, giteaProgram)
+		if err == nil {
+			return ground, nil
+		}
+		if ground != nil {
+			ground.stopAll()
+			if try < 3 && ctx.Err() == nil && ground.portTaken() {
+				say("a port was taken meanwhile, starting over")
+				if err := removeContents(dir); err != nil {
+					return nil, err
+				}
+				continue
+			}
+		}
+		return nil, err
+	}
+}
+
+func startOnce(ctx context.Context, dir string, kubernetesPrograms map[string]string, giteaProgram string) (*playground, error) {
+	logs := filepath.Join(dir, "logs")
+	if err := os.Mkdir(logs, 0o755); err != nil {
+		return nil, err
+	}
+	ports, err := freePorts(4)
+	if err != nil {
+		return nil, err
+	}
+	ca, err := newAuthority()
+	if err != nil {
+		return nil, fmt.Errorf("making a CA: %w", err)
+	}
+	k, err := newKubernetes(filepath.Join(dir, "kubernetes"), ca, kubernetesPrograms, ports[:3])
+	if err != nil {
+		return nil, err
+	}
+	g, err := newGitea(filepath.Join(dir, "gitea"), giteaProgram, ports[3])
+	if err != nil {
+		return nil, err
+	}
+
+	ground := &playground{supervisor: newSupervisor(logs), servers: map[string]*server{}}
+	for _, server := range append(k.servers, g.server) {
+		ground.servers[server.name] = server
+	}
+
+	// The two sides do not need each other: start both at once, and give up
+	// both when one fails.
+	ctx, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	var both sync.WaitGroup
+	var kubernetesErr, giteaErr error
+	both.Add(2)
+	go func() {
+		defer both.Done()
+		for _, server := range k.servers {
+			if kubernetesErr = ground.startTold(ctx, server); kubernetesErr != nil {
+				giveUp()
+				return
+			}
+		}
+	}()
+	go func() {
+		defer both.Done()
+		if giteaErr = ground.startTold(ctx, g.server); giteaErr == nil {
+			giteaErr = g.createAdmin(ground.supervisor)
+		}
+		if giteaErr != nil {
+			giveUp()
+		}
+	}()
+	both.Wait()
+	for _, err := range []error{kubernetesErr, giteaErr} {
+		// The one that was given up says only that; the other says why.
+		if err != nil && !errors.Is(err, context.Canceled) {
+			return ground, err
+		}
+	}
+	if err := errors.Join(kubernetesErr, giteaErr); err != nil {
+		return ground, err
+	}
+
+	httpsURL, err := serveHTTPS(g.url, k.path("server.crt"), k.path("server.key"))
+	if err != nil {
+		return ground, fmt.Errorf("serving Gitea over HTTPS: %w", err)
+	}
+	ground.answer = answer{
+		Kubeconfig:    k.kubeconfig,
+		Kubectl:       kubernetesPrograms["kubectl"],
+		APIServer:     k.url,
+		Token:         k.token,
+		GiteaURL:      g.url,
+		GiteaHTTPSURL: httpsURL,
+		GiteaUser:     g.user,
+		GiteaPassword: g.password,
+		GiteaRepos:    g.repositories(),
+		GiteaDir:      g.dir,
+		CAFile:        k.path("ca.crt"),
+		Dir:           dir,
+		Logs:          logs,
+		PID:           os.Getpid(),
+		PIDs:          map[string]int{},
+	}
+	for name := range ground.servers {
+		ground.answer.PIDs[name] = ground.pid(name)
+	}
+	return ground, nil
+}
+
+// startTold starts a server and shows the end of its log if it fails.
+func (ground *playground) startTold(ctx context.Context, server *server) error {
+	err := ground.start(ctx, server)
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%w\n%s", err, tail(ground.logFile(server.name)))
+	}
+	return err
+}
+
+func (ground *playground) portTaken() bool {
+	for name := range ground.servers {
+		log, _ := os.ReadFile(ground.logFile(name))
+		if strings.Contains(string(log), "address already in use") {
+			return true
+		}
+	}
+	return false
+}
+
+func removeContents(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if err := os.RemoveAll(filepath.Join(dir, entry.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (ground *playground) greet() {
+	a := ground.answer
+	printLine(a)
+	fmt.Fprintf(os.Stderr, `
+Kubernetes and Gitea are running. Objects are stored, but no Pod will run.
+
+  export KUBECONFIG=%s
+  alias kubectl=%s
+  kubectl get namespaces
+
+  Gitea      %s
+             %s, with the CA %s
+  user       %s
+  password   %s
+  logs       %s
+
+End with Ctrl-C. Commands on standard input: stop, start or kill, and one of
+etcd, apiserver, controller-manager, gitea.
+`, a.Kubeconfig, a.Kubectl, a.GiteaURL, a.GiteaHTTPSURL, a.CAFile, a.GiteaUser, a.GiteaPassword, a.Logs)
+}
+
+// serve carries out commands from stdin until it is told to end, or until a
+// server ends that was not told to.
+func (ground *playground) serve(ctx context.Context) error {
+	ended := make(chan struct{})
+	go func() {
+		ground.obey(ctx)
+		close(ended)
+	}()
+	if !endsWithReader() {
+		ended = nil
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-ended:
+		return nil
+	case p := <-ground.died:
+		name := p.server.name
+		return fmt.Errorf("%s ended by itself (%v):\n%s", name, p.cmd.ProcessState, tail(ground.logFile(name)))
+	}
+}
+
+// endsWithReader says whether the end of stdin means that whoever started us
+// has gone. With a terminal or /dev/null it does not.
+func endsWithReader() bool {
+	info, err := os.Stdin.Stat()
+	return err == nil && info.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0
+}
+
+// obey answers each line on stdin with a line on stdout.
+func (ground *playground) obey(ctx context.Context) {
+	// In the background of a terminal, reading it would suspend us.
+	signal.Ignore(syscall.SIGTTIN)
+	lines := bufio.NewReader(os.Stdin)
+	for {
+		line, err := lines.ReadString('\n')
+		if words := strings.Fields(line); len(words) > 0 {
+			printLine(ground.carryOut(ctx, words))
+		}
+		if err != nil {
+			if !errors.Is(err, io.EOF) && endsWithReader() {
+				say("reading commands: %v", err)
+			}
+			return
+		}
+	}
+}
+
+type outcome struct {
+	OK    bool   `json:"ok,omitempty"`
+	PID   int    `json:"pid,omitempty"` // of what was started
+	Error string `json:"error,omitempty"`
+}
+
+func (ground *playground) carryOut(ctx context.Context, words []string) outcome {
+	err := fmt.Errorf("unknown command %q: say stop, start or kill, and one of etcd, apiserver, controller-manager, gitea", strings.Join(words, " "))
+	pid := 0
+	if len(words) == 2 {
+		name := words[1]
+		if server := ground.servers[name]; server != nil {
+			switch words[0] {
+			case "start":
+				err = ground.start(ctx, server)
+				pid = ground.pid(name)
+			case "stop":
+				err = ground.stop(name)
+			case "kill":
+				err = ground.kill(name)
+			}
+		}
+	}
+	if err != nil {
+		return outcome{Error: err.Error()}
+	}
+	return outcome{OK: true, PID: pid}
+}
+
+// stopAll stops the servers; etcd last, as the API server writes to it until
+// the end.
+func (ground *playground) stopAll() {
+	var others sync.WaitGroup
+	for name := range ground.servers {
+		if name != "etcd" {
+			others.Add(1)
+			go func() {
+				defer others.Done()
+				ground.stop(name)
+			}()
+		}
+	}
+	others.Wait()
+	ground.stop("etcd")
+	ground.mu.Lock()
+	ground.killOrphans()
+	ground.mu.Unlock()
+}
+
+func printLine(value any) {
+	line, err := json.Marshal(value)
+	if err != nil {
+		panic(err) // plain structs of ours
+	}
+	fmt.Println(string(line))
+}
