@@ -1,16 +1,16 @@
 //! `kept apply`.
 
-use std::collections::BTreeMap;
-use std::process::ExitCode;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::args::ApplyArgs;
 use super::input::Input;
-use super::jobs::{Wanted, jobs_for, prune_jobs};
+use super::jobs::{Going, Wanted, absent, jobs_for, prune_jobs};
 use super::open::Purpose;
 use super::report::{Row, report};
 use super::session::{Session, read};
 use super::submit::{Mode, submit};
 use super::{Answer, console};
+use crate::values::RequestKey;
 
 /// Renders and commits.
 pub(super) fn run(args: &ApplyArgs) -> Answer {
@@ -36,7 +36,7 @@ pub(super) fn run(args: &ApplyArgs) -> Answer {
         Row::new(job, done, if i < pruned { "pruned" } else { "removed" })
     }));
     let code = report(&rows, args.output, args.dry_run);
-    Ok(super::with_stores(&session, code, input.incomplete && args.prune))
+    Ok(super::with_stores(&session, code, 1))
 }
 
 /// Whether an input without requests is what the user means.
@@ -54,7 +54,7 @@ fn may_be_empty(args: &ApplyArgs, input: &Input) -> Result<bool, String> {
 }
 
 /// The owners that are recorded and absent from the input.
-fn prune(args: &ApplyArgs, input: &Input, session: &Session) -> super::jobs::Going {
+fn prune(args: &ApplyArgs, input: &Input, session: &Session) -> Going {
     if !args.prune {
         return BTreeMap::new();
     }
@@ -64,6 +64,6 @@ fn prune(args: &ApplyArgs, input: &Input, session: &Session) -> super::jobs::Goi
         );
         return BTreeMap::new();
     }
-    let present = |key| input.rejected.contains(key) || input.requests.iter().any(|asked| asked.request.key == *key);
-    super::jobs::absent(session, present)
+    let given: BTreeSet<&RequestKey> = input.requests.iter().map(|asked| &asked.request.key).collect();
+    absent(session, |key: &RequestKey| input.rejected.contains(key) || given.contains(key))
 }

@@ -57,9 +57,8 @@ impl Helper {
         }
         let _ = write!(question, "\npath={}\n\n", url.path().trim_start_matches('/'));
         let answer = git_credential("fill", &question)?;
-        let field = |name: &str| {
-            answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
-        };
+        let field =
+            |name: &str| answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned);
         let basic = (field("username")?, field("password")?);
         Some(Self { answer, basic })
     }

@@ -5,11 +5,10 @@ use std::process::ExitCode;
 use super::args::DiffArgs;
 use super::jobs::{Wanted, jobs_for};
 use super::open::Purpose;
+use super::problem::Problem;
 use super::session::{Session, print_problems, read};
-use super::submit::{Mode, submit};
+use super::submit::{Job, Mode, submit};
 use super::{Answer, console};
-use crate::cli::problem::Problem;
-use crate::cli::submit::Job;
 
 /// Any error; 1 means that there are differences.
 const TROUBLE: u8 = 2;
@@ -44,5 +43,5 @@ pub(super) fn run(args: &DiffArgs) -> Answer {
         (false, false) => ExitCode::from(1),
         (false, true) => ExitCode::SUCCESS,
     };
-    Ok(super::with_stores(&session, code, false))
+    Ok(super::with_stores(&session, code, TROUBLE))
 }

@@ -238,11 +238,7 @@ impl Collector<'_> {
 }
 
 fn key_of(promise: &dyn Promise, subject: &Subject) -> RequestKey {
-    RequestKey {
-        namespace: subject.namespace.clone(),
-        promise: promise.name().to_owned(),
-        name: subject.name.clone(),
-    }
+    RequestKey { namespace: subject.namespace.clone(), promise: promise.name().to_owned(), name: subject.name.clone() }
 }
 
 /// A request of which only the name counts.
@@ -278,4 +274,3 @@ fn mentions_destination(bytes: &[u8]) -> bool {
         value.strip_prefix(':').is_some_and(|v| v.trim_start_matches([' ', '"', '\'']).starts_with("Destination"))
     })
 }
-

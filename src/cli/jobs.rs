@@ -130,8 +130,7 @@ pub(super) fn prune_jobs(session: &Session, going: &Going) -> Vec<Job> {
                 });
                 change.roots.insert(site.root.clone(), Vec::new());
             }
-            let desired =
-                Desired { changes, leave: BTreeMap::new(), misplaced: Vec::new(), facts: BTreeMap::new() };
+            let desired = Desired { changes, leave: BTreeMap::new(), misplaced: Vec::new(), facts: BTreeMap::new() };
             Job { subject: subject_of(&kind, &owner.key), origin: None, removal: true, known: true, desired }
         })
         .collect()

@@ -23,12 +23,16 @@ const AUTHOR: &str = "kept";
 pub(super) fn landscape(args: &StoreArgs, input: &mut Input) -> Result<Landscape, String> {
     let described = !input.stores.is_empty() || !input.destinations.is_empty();
     match &args.store {
-        Some(_) if described => Err(
-            "--store is given, and the input has GitStateStores or Destinations as well: leave out one of them".into()
-        ),
+        Some(_) if described => {
+            Err("--store is given, and the input has GitStateStores or Destinations as well: leave out one of them"
+                .into())
+        }
         Some(store) => only_store(store, args),
         None if described => of_input(input),
-        None => Err("no state repository is given: name it with --store, or give GitStateStores and Destinations with -f".into()),
+        None => {
+            Err("no state repository is given: name it with --store, or give GitStateStores and Destinations with -f"
+                .into())
+        }
     }
 }
 
@@ -37,13 +41,8 @@ pub(super) fn for_rendering(input: &mut Input) -> Result<Landscape, String> {
     if !input.stores.is_empty() || !input.destinations.is_empty() {
         return of_input(input);
     }
-    let args = StoreArgs {
-        store: None,
-        branch: "main".into(),
-        path: ".".into(),
-        writer: String::new(),
-        adopt: Vec::new(),
-    };
+    let args =
+        StoreArgs { store: None, branch: "main".into(), path: ".".into(), writer: String::new(), adopt: Vec::new() };
     only_store("/", &args)
 }
 
@@ -149,7 +148,8 @@ fn of_input(input: &mut Input) -> Result<Landscape, String> {
             input.problems.push(Problem::refused(subject, &object.origin, "NoStateStore", mistake));
         }
         if let Some(other) = overlapping(destination, &landscape) {
-            let message = format!("its place in the repository overlaps that of the destination {other}: choose another path");
+            let message =
+                format!("its place in the repository overlaps that of the destination {other}: choose another path");
             refuse(object, Invalid::request(vec![Mistake::new("spec.path", message)]), &mut input.problems, &mut sound);
         }
     }

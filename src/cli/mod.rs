@@ -76,14 +76,16 @@ fn nothing_found(input: &Input) -> ExitCode {
     ExitCode::from(UNUSABLE)
 }
 
-/// The exit code in the light of the stores: where none of them can be used, nothing could be done.
-fn with_stores(session: &Session, code: ExitCode, incomplete: bool) -> ExitCode {
-    for message in session.failed() {
-        console::error(&message);
+/// The exit code in the light of the stores: where none can be used nothing could be done, and where
+/// one cannot, something was not: `at_least`.
+fn with_stores(session: &Session, code: ExitCode, at_least: u8) -> ExitCode {
+    let failed = session.failed();
+    for message in &failed {
+        console::error(message);
     }
-    match session.all_failed() {
-        Some(_) => ExitCode::from(UNUSABLE),
-        None if incomplete => ExitCode::from(1),
-        None => code,
+    match failed.len() {
+        0 => code,
+        n if n == session.branches.len() => ExitCode::from(UNUSABLE),
+        _ => ExitCode::from(at_least),
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::Secret;
 use url::Url;
 
-use super::credentials::{self, Basic, Helper};
+use super::credentials::{Basic, Helper};
 use super::input::Object;
 use super::landscape::local_path;
 use super::progress::Progress;

@@ -38,7 +38,7 @@ pub(super) fn run(args: &RenderArgs) -> Answer {
     Ok(if print_problems(&input) { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
-fn render(input: &mut Input, settings: &Settings, landscape: &Landscape) -> Rendering {
+fn render<'a>(input: &mut Input, settings: &Settings, landscape: &'a Landscape) -> Rendering<'a> {
     let known = Known::default();
     let view = View { settings, landscape, known: &known, writer: "cli", adopt: &[] };
     let mut rendering = Rendering::new(landscape);
@@ -52,12 +52,9 @@ fn render(input: &mut Input, settings: &Settings, landscape: &Landscape) -> Rend
                     input.problems.push(Problem::refused(Some(subject), &asked.origin, "Conflict", mistake));
                 }
             }
-            Err(Failure::Invalid(invalid)) => input.problems.push(Problem::mistakes(
-                subject,
-                &asked.origin,
-                invalid.reason,
-                invalid.mistakes,
-            )),
+            Err(Failure::Invalid(invalid)) => {
+                input.problems.push(Problem::mistakes(subject, &asked.origin, invalid.reason, invalid.mistakes))
+            }
             Err(failure) => input.problems.push(Problem::failed(subject, Some(&asked.origin), &failure)),
         }
     }

@@ -28,7 +28,13 @@ impl Row {
         let problem = job_problem(job, &done);
         let result = match () {
             () if problem.is_some() => "failed",
-            () if job.removal => if done.files > 0 { removed } else { "unchanged" },
+            () if job.removal => {
+                if done.files > 0 {
+                    removed
+                } else {
+                    "unchanged"
+                }
+            }
             () if done.created && !job.known => "created",
             () if done.files > 0 => "changed",
             () => "unchanged",
@@ -98,8 +104,7 @@ impl Row {
 }
 
 fn job_problem(job: &Job, done: &Done) -> Option<Problem> {
-    let mut problems =
-        done.errors.iter().map(|error| Problem::failed(job.subject.clone(), job.origin.as_ref(), error));
+    let mut problems = done.errors.iter().map(|error| Problem::failed(job.subject.clone(), job.origin.as_ref(), error));
     let mut first = problems.next()?;
     first.notes.extend(problems.flat_map(|p| p.notes));
     Some(first)
@@ -118,7 +123,8 @@ pub(super) fn report(rows: &[Row], format: ResultFormat, dry_run: bool) -> ExitC
             console::print(&format!("{:#}\n", Value::Array(all)));
         }
         ResultFormat::Table => {
-            let named: Vec<Vec<String>> = rows.iter().filter(|r| r.subject.is_some()).map(|r| r.cells(dry_run)).collect();
+            let named: Vec<Vec<String>> =
+                rows.iter().filter(|r| r.subject.is_some()).map(|r| r.cells(dry_run)).collect();
             if !named.is_empty() {
                 console::table(&["KIND", "NAME", "RESULT", "FILES", "COMMIT"], &named);
             }
@@ -132,6 +138,9 @@ pub(super) fn warn_of_drift(job: &Job, done: &Done) {
     if !done.drift.is_empty() {
         let paths: Vec<String> = done.drift.iter().map(ToString::to_string).collect();
         let what = paths.join(", ");
-        console::warning(&format!("{}: changed or removed what others had put into its directory: {what}", job.subject));
+        console::warning(&format!(
+            "{}: changed or removed what others had put into its directory: {what}",
+            job.subject
+        ));
     }
 }

@@ -9,14 +9,11 @@ use super::input::{Input, Options, collect};
 use super::landscape::{landscape, refuse_unused_secrets};
 use super::open::{Opened, Opener, Purpose};
 use super::{console, credentials};
-use crate::config::Settings;
+use crate::config::{NAME_RULE, Settings, is_name};
 use crate::placement::{Branch, Known, KnownPlace, Landscape, Site};
 use crate::store;
 use crate::street::View;
 use crate::values::{Owner, RequestKey};
-
-/// The longest name of a writer: it becomes a file name and a trailer.
-const MAX_NAME: usize = 63;
 
 /// Everything is read and connected; nothing is written yet.
 pub(super) struct Session {
@@ -72,14 +69,6 @@ impl Session {
         Ok(Self { settings, landscape, branches, writer: args.writer.clone(), adopt })
     }
 
-    /// If no store at all can be used, why.
-    pub(super) fn all_failed(&self) -> Option<Vec<String>> {
-        let failed = |(branch, opened): (&Branch, &Result<Opened, store::Error>)| {
-            opened.as_ref().err().map(|error| self.store_error(branch, error))
-        };
-        self.branches.iter().map(failed).collect()
-    }
-
     /// The stores that cannot be used, in words.
     pub(super) fn failed(&self) -> Vec<String> {
         self.branches.iter().filter_map(|(b, o)| o.as_ref().err().map(|e| self.store_error(b, e))).collect()
@@ -133,28 +122,13 @@ impl Session {
 
     /// The snapshots as the street takes them.
     pub(super) fn view<'a>(&'a self, known: &'a Known) -> View<'a> {
-        View {
-            settings: &self.settings,
-            landscape: &self.landscape,
-            known,
-            writer: &self.writer,
-            adopt: &self.adopt,
-        }
+        View { settings: &self.settings, landscape: &self.landscape, known, writer: &self.writer, adopt: &self.adopt }
     }
 }
 
 /// Names that become parts of paths: as DNS labels.
 fn check_name(flag: &str, name: &str) -> Result<(), String> {
-    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    let sound = !name.is_empty()
-        && name.len() <= MAX_NAME
-        && name.bytes().all(inner)
-        && !name.starts_with('-')
-        && !name.ends_with('-');
-    if sound {
-        return Ok(());
-    }
-    Err(format!("{flag} {name:?} is not a name: at most {MAX_NAME} lower-case letters, digits and -, no - at the ends"))
+    if is_name(name) { Ok(()) } else { Err(format!("{flag} {name:?} is not a name: {NAME_RULE}")) }
 }
 
 /// Prints the problems of the input; whether there were any.
