@@ -1,5 +1,6 @@
 //! What can be written on the command line. Only shapes are checked here; [`super::session`] makes
-//! sense of it.
+//! sense of it. The comments are what users read as help, so they are plain text and not Markdown.
+#![allow(clippy::doc_markdown, reason = "see above")]
 
 use std::path::PathBuf;
 

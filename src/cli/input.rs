@@ -185,13 +185,7 @@ impl Collector<'_> {
             && names.iter().all(|m| !["metadata", "metadata.name", "metadata.namespace"].contains(&m.field.as_str()));
         if !attributed {
             self.input.incomplete = true;
-            let named = (!subject.name.is_empty()).then_some(subject);
-            let whom = named.unwrap_or_else(|| Subject {
-                kind: promise.crd().spec.names.kind.clone(),
-                namespace: self.options.namespace.to_owned(),
-                name: "(no name)".into(),
-            });
-            self.input.problems.push(Problem::mistakes(whom, &origin, "InvalidRequest", names));
+            self.input.problems.push(Problem::mistakes(subject, &origin, "InvalidRequest", names));
             return;
         }
         let parsed = if self.options.names_only {

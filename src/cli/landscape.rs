@@ -191,7 +191,7 @@ fn with_absolute_path(mut store: StateStore) -> StateStore {
     let path = local_path(&store.url).and_then(|path| std::path::absolute(path).ok());
     if let Some(absolute) = path.as_deref().and_then(Path::to_str) {
         store.branch.remote = Remote::new(absolute);
-        store.url = absolute.to_owned();
+        absolute.clone_into(&mut store.url);
     }
     store
 }

@@ -53,7 +53,7 @@ impl Opener<'_> {
         let store = self.landscape.store_for(branch).ok_or_else(|| Error::NotFound("no store names it".into()))?;
         let mut access = store.access(self.known_credentials(store)?);
         let scratch = self.make_or_pretend(&mut access)?;
-        let mut engine = self.connect(access)?;
+        let mut engine = self.connect(&access)?;
         let roots = self.landscape.stores.values().filter(|s| s.branch == *branch).map(|s| s.path.clone());
         let mut records = BTreeMap::new();
         for root in roots {
@@ -95,7 +95,7 @@ impl Opener<'_> {
 
     /// Connects as git does: without credentials if the server asks for none, or else with what the
     /// helpers know.
-    fn connect(&self, access: Access) -> Result<Engine, Error> {
+    fn connect(&self, access: &Access) -> Result<Engine, Error> {
         let progress = Progress::start(format!("reading {}", access.url));
         let mut engine = Engine::open(access.clone())?;
         let first = self.reach(&mut engine);

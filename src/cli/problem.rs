@@ -44,7 +44,8 @@ pub(super) struct Subject {
 impl Subject {
     /// `namespace/name`, or the name alone.
     pub(super) fn full_name(&self) -> String {
-        if self.namespace.is_empty() { self.name.clone() } else { format!("{}/{}", self.namespace, self.name) }
+        let name = if self.name.is_empty() { "(no name)" } else { &self.name };
+        if self.namespace.is_empty() { name.to_owned() } else { format!("{}/{name}", self.namespace) }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::args::ResultFormat;
 use super::console;
@@ -20,6 +21,20 @@ pub(super) struct Row {
     commits: Vec<String>,
     places: Vec<Confirmed>,
     problem: Option<Problem>,
+}
+
+/// A result as scripts read it: every field is always there.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonRow<'a> {
+    kind: Option<&'a str>,
+    namespace: Option<&'a str>,
+    name: Option<&'a str>,
+    result: &'static str,
+    files_changed: usize,
+    commit: Option<&'a str>,
+    places: &'a [Confirmed],
+    error: Option<Value>,
 }
 
 impl Row {
@@ -66,27 +81,18 @@ impl Row {
         self.problem.as_ref()
     }
 
-    fn json(&self) -> Value {
+    fn json(&self) -> JsonRow<'_> {
         let name = |of: fn(&Subject) -> &str| self.subject.as_ref().map(of).filter(|text| !text.is_empty());
-        let places = self.places.iter().map(|place| {
-            json!({
-                "destination": place.destination,
-                "repository": place.branch.remote.to_string(),
-                "branch": place.branch.name,
-                "path": place.path.to_string(),
-                "commit": place.commit,
-            })
-        });
-        json!({
-            "kind": name(|s| &s.kind),
-            "namespace": name(|s| &s.namespace),
-            "name": name(|s| &s.name),
-            "result": self.result,
-            "filesChanged": self.files,
-            "commit": self.commits.first(),
-            "places": places.collect::<Vec<_>>(),
-            "error": self.problem.as_ref().map(Problem::json),
-        })
+        JsonRow {
+            kind: name(|s| &s.kind),
+            namespace: name(|s| &s.namespace),
+            name: name(|s| &s.name),
+            result: self.result,
+            files_changed: self.files,
+            commit: self.commits.first().map(String::as_str),
+            places: &self.places,
+            error: self.problem.as_ref().map(Problem::json),
+        }
     }
 
     fn cells(&self, dry_run: bool) -> Vec<String> {
@@ -119,8 +125,8 @@ pub(super) fn report(rows: &[Row], format: ResultFormat, dry_run: bool) -> ExitC
     }
     match format {
         ResultFormat::Json => {
-            let all: Vec<Value> = rows.iter().map(Row::json).collect();
-            console::print(&format!("{:#}\n", Value::Array(all)));
+            let all: Vec<JsonRow<'_>> = rows.iter().map(Row::json).collect();
+            console::print(&format!("{}\n", serde_json::to_string_pretty(&all).unwrap_or_default()));
         }
         ResultFormat::Table => {
             let named: Vec<Vec<String>> =

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use super::problem::{Origin, Subject};
 use super::progress::Progress;
 use super::session::Session;
@@ -23,11 +25,14 @@ pub(super) struct Job {
 }
 
 /// A place that a repository confirmed.
+#[derive(Serialize)]
 pub(super) struct Confirmed {
-    pub(super) branch: Branch,
-    pub(super) destination: String,
-    pub(super) path: RelPath,
-    pub(super) commit: String,
+    destination: String,
+    repository: String,
+    branch: String,
+    /// Below the repository's root.
+    path: RelPath,
+    commit: String,
 }
 
 /// What became of it.
@@ -91,9 +96,16 @@ fn run(session: &mut Session, batches: Batches, mode: Mode, all: &mut Submitted)
         batch.sort_by_key(|(_, change)| change.roots.values().any(|places| !places.is_empty()));
         let changes: Vec<Change> = batch.iter().map(|(_, change)| change.clone()).collect();
         let outcomes = attempt(session, &branch, &changes, mode, &mut all.diffs);
+        let repository = session.landscape.store_for(&branch).map(|s| s.url.clone()).unwrap_or_default();
         for ((i, change), outcome) in batch.iter().zip(outcomes) {
             match outcome {
-                Ok(receipt) => note(&mut all.done[*i], &branch, change, receipt, mode),
+                Ok(mut receipt) => {
+                    if mode == Mode::Preview {
+                        // Nothing is committed, so there is no commit to name.
+                        receipt.commit.clear();
+                    }
+                    note(&mut all.done[*i], (&repository, &branch.name), change, receipt);
+                }
                 Err(error) => all.done[*i].errors.push(error),
             }
         }
@@ -141,11 +153,7 @@ fn chores(session: &Session, branch: &Branch, changes: &[Change]) -> Vec<Chore> 
     here.collect()
 }
 
-fn note(done: &mut Done, branch: &Branch, change: &Change, mut receipt: Receipt, mode: Mode) {
-    if mode == Mode::Preview {
-        // Nothing is committed, so there is no commit to name.
-        receipt.commit.clear();
-    }
+fn note(done: &mut Done, (repository, branch): (&str, &str), change: &Change, receipt: Receipt) {
     done.files += receipt.files_changed;
     done.created |= receipt.created;
     done.drift.extend(receipt.drift);
@@ -157,7 +165,8 @@ fn note(done: &mut Done, branch: &Branch, change: &Change, mut receipt: Receipt,
                 Footprint::Fragment { file, .. } => file.clone(),
             };
             Confirmed {
-                branch: branch.clone(),
+                repository: repository.to_owned(),
+                branch: branch.to_owned(),
                 destination: place.destination.clone(),
                 path: root.join(&path),
                 commit: receipt.commit.clone(),

@@ -1,5 +1,6 @@
 //! Writes rendered files below a directory, and nowhere else.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -28,7 +29,7 @@ pub(super) fn write(dir: &Path, rendering: &Rendering<'_>) -> Result<String, Str
         let path = dir.join(name);
         let above = path.parent().unwrap_or(dir);
         fs::create_dir_all(above).and_then(|()| fs::write(&path, bytes)).map_err(|e| failed(&path, &e))?;
-        written.push_str(&format!("{}\n", path.display()));
+        let _ = writeln!(written, "{}", path.display());
     }
     Ok(written)
 }
