@@ -11,6 +11,12 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
     [Team::definition(), GitStateStore::definition(), Destination::definition()].into_iter().cloned().collect()
 }
 
+/// The file that a definition is kept in, as Kubernetes' own tools name it:
+/// `platform.kratix.io_teams.yaml`.
+pub fn crd_file_name(crd: &CustomResourceDefinition) -> String {
+    format!("{}_{}.yaml", crd.spec.group, crd.spec.names.plural)
+}
+
 /// The definition of `K` as the API server gets it: generated, then finished.
 pub(super) fn definition<K: CustomResourceExt>() -> CustomResourceDefinition {
     let mut crd = K::crd();

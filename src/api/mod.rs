@@ -20,7 +20,7 @@ mod crd;
 mod metadata;
 mod read;
 
-pub use crd::crds;
+pub use crd::{crd_file_name, crds};
 pub use destination::{Destination, DestinationSpec};
 pub use git_state_store::{GitStateStore, GitStateStoreSpec};
 pub use metadata::metadata_mistakes;

@@ -1,11 +1,21 @@
 //! What may be committed at all. [`check`] is the only way to a [`Checked`], and only what is
 //! checked can be placed: what no rule has seen cannot reach a repository.
 
+mod labels;
+mod limits;
+mod namespaces;
+mod objects;
+mod paths;
+mod secrets;
+mod templates;
+mod tokens;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Settings;
-use crate::error::Invalid;
-use crate::manifest::{Claim, Output};
+use crate::error::{Invalid, Mistake};
+use crate::manifest::write::to_yaml;
+use crate::manifest::{Claim, Content, Output};
 use crate::values::{RelPath, RequestKey};
 
 /// An [`Output`] that passed every rule, labelled and serialised.
@@ -22,7 +32,9 @@ pub struct CheckedFile {
     pub bytes: Vec<u8>,
     /// Whether it is one YAML document and can thus be aggregated with others.
     pub is_document: bool,
-    /// `group/kind/namespace/name` of the Kubernetes object in it, unique per destination.
+    /// `group/kind/namespace/name` of the Kubernetes object in it, unique per destination. The group
+    /// of core kinds and the namespace of cluster-scoped ones are empty. Absent for what is no
+    /// single object: documents, text, and lists.
     pub object: Option<String>,
 }
 
@@ -38,7 +50,44 @@ impl Checked {
     }
 }
 
-/// Stamps labels, serialises and applies every rule; all violations are reported together.
-pub fn check(_request: &RequestKey, _output: Output, _settings: &Settings) -> Result<Checked, Invalid> {
-    Ok(Checked { files: BTreeMap::new(), claims: BTreeSet::new() })
+/// Stamps labels, serialises and applies every rule; all violations are reported together, each
+/// with the file's path as its field.
+pub fn check(request: &RequestKey, output: Output, settings: &Settings) -> Result<Checked, Invalid> {
+    let Output { mut files, claims, facts: _ } = output;
+    for content in files.values_mut() {
+        if let Content::Object(object) = content {
+            labels::stamp(request, object);
+        }
+    }
+    let mut found = paths::violations(files.keys());
+    for (path, content) in &files {
+        let mut refuse = |message: String| found.push(Mistake::new(path.to_string(), message));
+        secrets::inspect(content, &mut refuse);
+        if let Content::Object(object) = content {
+            for (at, object) in objects::each(object) {
+                let mut refuse = |message: String| refuse(format!("{at}{message}"));
+                objects::inspect(object, &mut refuse);
+                labels::inspect(object, &mut refuse);
+                namespaces::inspect(object, &settings.protected_namespaces, &mut refuse);
+                templates::inspect(object, &mut refuse);
+            }
+        }
+    }
+    let files: BTreeMap<RelPath, CheckedFile> =
+        files.into_iter().map(|(path, content)| (path, serialise(content))).collect();
+    found.extend(limits::violations(&files, &settings.limits));
+    found.extend(objects::duplicates(&files));
+    if found.is_empty() { Ok(Checked { files, claims }) } else { Err(Invalid::policy(found)) }
+}
+
+fn serialise(content: Content) -> CheckedFile {
+    match content {
+        Content::Object(object) => {
+            CheckedFile { bytes: to_yaml(&object).into_bytes(), is_document: true, object: objects::identity(&object) }
+        }
+        Content::Document(value) => {
+            CheckedFile { bytes: to_yaml(&value).into_bytes(), is_document: true, object: None }
+        }
+        Content::Text(text) => CheckedFile { bytes: text.into_bytes(), is_document: false, object: None },
+    }
 }
