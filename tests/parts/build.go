@@ -92,6 +92,7 @@ func (p *part) buildInto(dir, source string) error {
 	if err := os.Mkdir(building, 0o755); err != nil {
 		return err
 	}
+	defer os.RemoveAll(building) // there is none left if all went well
 	logFile := filepath.Join(cache, p.binary+".log")
 	if err := p.compile(source, filepath.Join(building, p.binary), logFile); err != nil {
 		return err

@@ -3,7 +3,18 @@ package main
 import (
 	"fmt"
 	"os/exec"
+	"strings"
 )
+
+// compiler is the C compiler that Go would run.
+func compiler() string {
+	out, err := exec.Command("go", "env", "CC").Output()
+	// CC may hold arguments as well.
+	if words := strings.Fields(string(out)); err == nil && len(words) > 0 {
+		return words[0]
+	}
+	return "cc"
+}
 
 // check says which tools this machine needs, with what is still to be built,
 // and which of them it has.
@@ -44,13 +55,8 @@ func check() error {
 		report("go", "builds "+p.binary,
 			"install Go from https://go.dev/dl, at least the version in tests/parts/"+p.dir+"/go.mod", err)
 		if p.cgo {
-			out, err := exec.Command("go", "env", "CC").Output()
-			if err == nil {
-				cc := string(out[:max(len(out)-1, 0)])
-				err = inPath(cc)
-			}
 			report("cc", "builds "+p.binary+"'s SQLite",
-				"install a C compiler and libc headers, such as the packages gcc and libc6-dev", err)
+				"install a C compiler and libc headers, such as the packages gcc and libc6-dev", inPath(compiler()))
 		}
 	}
 	if missing > 0 {

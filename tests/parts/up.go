@@ -280,11 +280,10 @@ func (ground *playground) serve(ctx context.Context) error {
 	ended := make(chan struct{})
 	go func() {
 		ground.obey(ctx)
-		close(ended)
+		if endsWithWriter() {
+			close(ended)
+		}
 	}()
-	if !endsWithReader() {
-		ended = nil
-	}
 	select {
 	case <-ctx.Done():
 		return nil
@@ -296,9 +295,9 @@ func (ground *playground) serve(ctx context.Context) error {
 	}
 }
 
-// endsWithReader says whether the end of stdin means that whoever started us
+// endsWithWriter says whether the end of stdin means that whoever started us
 // has gone. With a terminal or /dev/null it does not.
-func endsWithReader() bool {
+func endsWithWriter() bool {
 	info, err := os.Stdin.Stat()
 	return err == nil && info.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0
 }
@@ -314,7 +313,7 @@ func (ground *playground) obey(ctx context.Context) {
 			printLine(ground.carryOut(ctx, words))
 		}
 		if err != nil {
-			if !errors.Is(err, io.EOF) && endsWithReader() {
+			if !errors.Is(err, io.EOF) && endsWithWriter() {
 				say("reading commands: %v", err)
 			}
 			return
