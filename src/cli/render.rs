@@ -53,7 +53,7 @@ fn render<'a>(input: &mut Input, settings: &Settings, landscape: &'a Landscape) 
                 }
             }
             Err(Failure::Invalid(invalid)) => {
-                input.problems.push(Problem::mistakes(subject, &asked.origin, invalid.reason, invalid.mistakes))
+                input.problems.push(Problem::mistakes(subject, &asked.origin, invalid.reason, invalid.mistakes));
             }
             Err(failure) => input.problems.push(Problem::failed(subject, Some(&asked.origin), &failure)),
         }

@@ -101,7 +101,9 @@ impl Positions {
         Self { fields: Arc::clone(&self.fields), root: self.whole(field) }
     }
 
+    /// Mistakes write odd keys as `labels["a.b/c"]`, the table as `labels.a.b/c`.
     fn whole(&self, field: &str) -> String {
+        let field = field.replace("[\"", ".").replace("\"]", "");
         let dot = if self.root.is_empty() || field.is_empty() || field.starts_with('[') { "" } else { "." };
         format!("{}{dot}{field}", self.root)
     }
@@ -167,7 +169,7 @@ fn decode(bytes: &[u8]) -> Result<&str, Fault> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let valid = &bytes[..error.valid_up_to()];
         let start_of_line = valid.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
-        let line = valid.iter().filter(|b| **b == b'\n').count() + 1;
+        let line = valid.split(|b| *b == b'\n').count();
         let column = String::from_utf8_lossy(&valid[start_of_line..]).chars().count() + 1;
         let message = format!("byte {} is not valid UTF-8: save the file as UTF-8", error.valid_up_to());
         Fault::at(Position { line, column }, message)

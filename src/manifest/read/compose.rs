@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use granit_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
@@ -134,7 +135,7 @@ impl<'p, 'i> Composer<'p, 'i> {
             if matches!(event, Event::SequenceEnd) {
                 return Ok(Node { value: Value::Array(items), position, depth: deepest, plain: None });
             }
-            self.path.push_str(&format!("[{}]", items.len()));
+            let _ = write!(self.path, "[{}]", items.len());
             let item = self.node(event, span, depth + 1)?;
             self.mark(item.position, item.plain);
             self.path.truncate(here);

@@ -13,6 +13,7 @@ fn fault(text: &str) -> Fault {
     documents(text.as_bytes()).pop().and_then(Result::err).unwrap_or_else(|| panic!("{text:?} should be refused"))
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "what it is compared with is optional")]
 fn at(line: usize, column: usize) -> Option<Position> {
     Some(Position { line, column })
 }
