@@ -26,6 +26,7 @@ mod problem;
 mod progress;
 mod render;
 mod report;
+mod run;
 mod session;
 mod submit;
 
@@ -61,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Diff(args) => diff::run(args),
         Command::Delete(args) => delete::run(args),
         Command::Crd(args) => crd::run(args),
+        Command::Run(args) => session::settings(args.config.as_deref()).and_then(|settings| args.run(settings)),
         Command::Completions(args) => completions::run(args),
     };
     answer.unwrap_or_else(|message| {

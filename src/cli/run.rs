@@ -8,28 +8,32 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Settings;
 
-/// Runs the operator against the cluster that KUBECONFIG or the service account names.
+/// Run the operator, against the cluster that KUBECONFIG or the service account names.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+Examples:
+  # Install the kinds, then serve them
   kept crd | kubectl apply -f -
   kept run
+
+  # With settings, and logs for a collector
   kept run --config settings.yaml --log-format json
 
 Logs go to standard error; KEPT_LOG sets the level (debug, info, warn, error).")]
 pub(super) struct Run {
-    /// The settings file
+    /// The settings, the same file that the other commands read.
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// How to log
+    /// The form of logs.
     #[arg(long, value_enum, default_value = "text")]
     log_format: LogFormat,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum LogFormat {
-    /// Lines for people
+    /// Lines for people.
     Text,
-    /// One JSON object a line
+    /// One JSON object a line.
     Json,
 }
 
