@@ -1,13 +1,27 @@
 //! The synchronous heart of the store: one per remote and branch. It holds a base commit, applies changes
 //! to it in memory, and publishes the result by compare-and-swap.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::{BuildHasher, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Change, Chore, Error, Outcome, Record};
-use crate::values::RelPath;
+use git2::{ObjectType, Oid, Repository};
+
+use super::git::{self, Pushed, Transport};
+use super::message::message;
+use super::preview::diff;
+use super::stage::{Effect, Indexes, Ledger, Stage};
+use super::{Change, Chore, Error, Outcome, Receipt, Record};
+use crate::values::{RelPath, Timestamp};
+
+/// How often a commit is built anew because the branch moved meanwhile.
+const ATTEMPTS: u32 = 10;
+/// How often a push is sent again whose connection ended without an answer, while the branch stands still.
+const RESENDS: u32 = 2;
 
 /// How to reach a repository. Credentials live here and nowhere else; `Debug` does not show them.
 #[derive(Clone, PartialEq, Eq)]
@@ -32,6 +46,16 @@ pub struct Access {
     pub cache: Option<PathBuf>,
 }
 
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access")
+            .field("url", &self.url)
+            .field("branch", &self.branch)
+            .field("user", &self.basic.as_ref().map(|(user, _)| user))
+            .finish_non_exhaustive()
+    }
+}
+
 /// What a remote branch held when it was last looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
@@ -50,47 +74,354 @@ pub struct Preview {
     pub changed: bool,
 }
 
+/// The answers to changes and chores that went together.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// To the changes, in their order.
+    pub outcomes: Vec<Outcome>,
+    /// To the chores, in their order.
+    pub chores: Vec<Outcome>,
+}
+
+/// What is built upon: a commit of the branch and its tree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Base {
+    commit: Option<Oid>,
+    tree: Option<Oid>,
+}
+
 /// One remote and branch.
 pub struct Engine {
-    _access: Access,
+    access: Access,
+    /// Absent after new credentials, until the next use.
+    transport: Option<Box<dyn Transport>>,
+    base: Option<Base>,
+    indexes: Indexes,
 }
 
 impl Engine {
     /// Opens the repository; makes no connection to a remote one yet.
-    pub fn open(_access: Access) -> Result<Self, Error> {
-        todo!()
+    pub fn open(access: Access) -> Result<Self, Error> {
+        let transport = Some(git::open(&access)?);
+        Ok(Self { access, transport, base: None, indexes: Indexes::new() })
     }
 
     /// New credentials, for a rotated Secret.
-    pub fn set_access(&mut self, _access: Access) {}
+    pub fn set_access(&mut self, access: Access) {
+        let same = self.access.url == access.url && self.access.branch == access.branch;
+        if !same || self.transport.as_mut().is_some_and(|transport| transport.set_access(&access).is_err()) {
+            self.transport = None;
+            self.base = None;
+            self.indexes.clear();
+        }
+        self.access = access;
+    }
+
+    /// How the repository is reached.
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
 
     /// Looks at the remote now, fetches if it moved, and says where it stands.
     pub fn refresh(&mut self) -> Result<Head, Error> {
-        todo!()
+        let base = self.look()?;
+        Ok(Head { commit: base.commit.map(|id| id.to_string()) })
     }
 
     /// All records under a store root at the base (of all writers).
-    pub fn records(&mut self, _root: &RelPath) -> Result<Vec<Arc<Record>>, Error> {
-        todo!()
+    pub fn records(&mut self, root: &RelPath) -> Result<Vec<Arc<Record>>, Error> {
+        let base = self.base()?;
+        let transport = connect(&self.access, &mut self.transport)?;
+        let mut stage = Stage::new(transport.repo(), base.tree, &mut self.indexes)?;
+        stage.load(root)?;
+        Ok(stage.index(root).all().cloned().collect())
     }
 
     /// Makes the remote hold what the changes ask for, in at most one commit, and answers each of them.
     /// An error that concerns one change alone is that change's outcome; `Err` concerns all.
-    pub fn commit(&mut self, _changes: &[Change], _chores: &[Chore]) -> Result<Vec<Outcome>, Error> {
-        todo!()
+    ///
+    /// A chore that fails alone is only logged, unless there are no changes: see [`Engine::publish`].
+    pub fn commit(&mut self, changes: &[Change], chores: &[Chore]) -> Result<Vec<Outcome>, Error> {
+        let published = self.publish(changes, chores)?;
+        for error in published.chores.into_iter().filter_map(Result::err) {
+            if changes.is_empty() {
+                return Err(error);
+            }
+            tracing::warn!(%error, "a destination could not be looked after");
+        }
+        Ok(published.outcomes)
+    }
+
+    /// As [`Engine::commit`], with an answer to each chore as well.
+    pub fn publish(&mut self, changes: &[Change], chores: &[Chore]) -> Result<Published, Error> {
+        let mut resends = 0;
+        let mut last = String::new();
+        for attempt in 0..ATTEMPTS {
+            pause(attempt);
+            let known = self.base;
+            let wary = changes.iter().any(|change| !change.unless_head.is_empty());
+            let base = if wary { self.look()? } else { self.base()? };
+            // Whether `base` was seen at the remote during this call, not only at some time before.
+            let fresh = known != Some(base) || attempt > 0;
+            match self.try_publish(base, fresh, changes, chores)? {
+                Attempt::Done(published) => return Ok(published),
+                Attempt::Moved(words) => {
+                    last = words;
+                    self.look()?;
+                }
+                Attempt::Unknown { commit, published, error } => {
+                    let head = self.look().map_err(|_| error.clone())?;
+                    if head.commit == Some(commit) {
+                        return Ok(published);
+                    }
+                    // A server that is slow will be as slow again. One that closed a connection which
+                    // had idled for too long answers on a new one.
+                    let stalled = matches!(&error, Error::Unreachable(words) if words.contains("timed out"));
+                    if head.commit == base.commit && (stalled || resends == RESENDS) {
+                        return Err(error);
+                    }
+                    resends += 1;
+                    last = error.to_string();
+                }
+            }
+        }
+        Err(Error::Contended(format!(
+            "the branch {} of {} moved {ATTEMPTS} times while a commit was being built on it ({last})",
+            self.access.branch, self.access.url
+        )))
     }
 
     /// What [`Engine::commit`] would do; writes nothing to the remote.
-    pub fn preview(&mut self, _changes: &[Change], _chores: &[Chore]) -> Result<Preview, Error> {
-        todo!()
+    pub fn preview(&mut self, changes: &[Change], chores: &[Chore]) -> Result<Preview, Error> {
+        let base = self.look()?;
+        let transport = connect(&self.access, &mut self.transport)?;
+        let preview = preview(transport.repo(), base, &mut self.indexes, changes, chores);
+        if preview.is_err() {
+            self.indexes.clear();
+        }
+        preview
     }
 
     /// Checks that the branch can be written with these credentials without writing: the server
     /// advertises receive-pack, or the local repository is writable.
     pub fn probe(&mut self) -> Result<Head, Error> {
-        todo!()
+        let head = connect(&self.access, &mut self.transport)?.probe()?;
+        Ok(Head { commit: head.map(|id| id.to_string()) })
+    }
+
+    /// The base to build on: looked up where that is cheap, else as it was last confirmed.
+    fn base(&mut self) -> Result<Base, Error> {
+        let near = connect(&self.access, &mut self.transport)?.is_near();
+        match self.base {
+            Some(base) if !near => Ok(base),
+            _ => self.look(),
+        }
+    }
+
+    /// Makes the remote's head the base.
+    fn look(&mut self) -> Result<Base, Error> {
+        let transport = connect(&self.access, &mut self.transport)?;
+        let head = transport.head()?;
+        let have = self.base.and_then(|base| base.commit);
+        if self.base.is_none_or(|base| base.commit != head) {
+            let mut base = Base { commit: head, tree: None };
+            if let Some(commit) = head {
+                transport.fetch(commit, have)?;
+                let tree = transport.repo().find_commit(commit).map(|commit| commit.tree_id());
+                base.tree = Some(tree.map_err(|e| git::failed("read the branch's commit", &e))?);
+            }
+            self.base = Some(base);
+        }
+        Ok(self.base.unwrap_or_default())
+    }
+
+    /// Builds one commit on `base` and pushes it.
+    fn try_publish(&mut self, base: Base, fresh: bool, changes: &[Change], chores: &[Chore]) -> Result<Attempt, Error> {
+        let transport = connect(&self.access, &mut self.transport)?;
+        let found = base.commit.map(|id| id.to_string()).unwrap_or_default();
+        let changes = heeding_head(changes, &found);
+        let built = build(transport.repo(), &self.access, base, &mut self.indexes, &changes, chores);
+        let Ok(built) = built else {
+            // Nobody knows how far it came.
+            self.indexes.clear();
+            return Err(built.err().unwrap_or(Error::Git("the commit could not be built".to_owned())));
+        };
+        let Some(New { commit, tree, pack }) = built.new else {
+            built.ledger.confirm(&mut self.indexes);
+            // Nothing to push means that nothing was compared either.
+            if !fresh && transport.head()? != base.commit {
+                return Ok(Attempt::Moved("it moved while nothing was to be changed".to_owned()));
+            }
+            return Ok(Attempt::Done(built.effects.published(&found, &found)));
+        };
+        let published = built.effects.published(&commit.to_string(), &found);
+        let pushed = transport.push(base.commit, commit, &pack);
+        if matches!(pushed, Ok(Pushed::Done)) {
+            built.ledger.confirm(&mut self.indexes);
+            self.base = Some(Base { commit: Some(commit), tree: Some(tree) });
+        } else {
+            built.ledger.abandon(&mut self.indexes);
+        }
+        Ok(match pushed? {
+            Pushed::Done => Attempt::Done(published),
+            Pushed::Moved(words) => Attempt::Moved(words),
+            Pushed::Unknown(error) => Attempt::Unknown { commit, published, error },
+        })
     }
 }
 
-#[allow(dead_code)]
-type Files = BTreeMap<RelPath, Vec<u8>>;
+/// The changes, without anything to do in those that spare this head.
+fn heeding_head<'a>(changes: &'a [Change], head: &str) -> Cow<'a, [Change]> {
+    let spares = |change: &Change| change.unless_head.contains(head);
+    if !changes.iter().any(spares) {
+        return Cow::Borrowed(changes);
+    }
+    let heeding = |change: &Change| {
+        let roots = if spares(change) { BTreeMap::new() } else { change.roots.clone() };
+        Change { roots, ..change.clone() }
+    };
+    changes.iter().map(heeding).collect()
+}
+
+/// How one attempt ended.
+enum Attempt {
+    Done(Published),
+    /// Somebody else moved the branch; the remote's words.
+    Moved(String),
+    /// Nobody answered: the commit may have arrived, with these answers if it did.
+    Unknown {
+        commit: Oid,
+        published: Published,
+        error: Error,
+    },
+}
+
+/// What came of each change and each chore.
+struct Effects {
+    changes: Vec<Result<Effect, Error>>,
+    chores: Vec<Result<Effect, Error>>,
+}
+
+impl Effects {
+    /// The answers, once the remote holds `made`, which was built on `found`.
+    fn published(&self, made: &str, found: &str) -> Published {
+        let at = Timestamp::now();
+        let answer = |effects: &[Result<Effect, Error>]| {
+            let answers = effects.iter().cloned().map(|effect| {
+                effect.map(|effect| Receipt {
+                    commit: if effect.touched { made } else { found }.to_owned(),
+                    files_changed: effect.files,
+                    created: !effect.had && !effect.removed,
+                    drift: effect.drift.into_iter().collect(),
+                    at,
+                })
+            });
+            answers.collect()
+        };
+        Published { outcomes: answer(&self.changes), chores: answer(&self.chores) }
+    }
+}
+
+/// A commit that was built, if there was anything to commit.
+struct Built {
+    effects: Effects,
+    ledger: Ledger,
+    new: Option<New>,
+}
+
+struct New {
+    commit: Oid,
+    tree: Oid,
+    pack: git2::Buf,
+}
+
+fn build(
+    repo: &Repository,
+    access: &Access,
+    base: Base,
+    indexes: &mut Indexes,
+    changes: &[Change],
+    chores: &[Chore],
+) -> Result<Built, Error> {
+    let mut stage = Stage::new(repo, base.tree, indexes)?;
+    let effects = run(&mut stage, changes, chores)?;
+    let tree = stage.seal()?;
+    let mut new = None;
+    if tree != base.tree {
+        let tree = tree.map_or_else(|| stage.sink.add(ObjectType::Tree, b""), Ok)?;
+        let done: Vec<_> = changes.iter().zip(&effects.changes).filter_map(touched).collect();
+        let chores: Vec<_> = chores.iter().zip(&effects.chores).filter_map(touched).map(|(chore, _)| chore).collect();
+        let bytes = commit_object(&access.author, base.commit, tree, &message(&done, &chores));
+        let commit = stage.sink.add(ObjectType::Commit, bytes.as_bytes())?;
+        new = Some(New { commit, tree, pack: stage.sink.pack()? });
+    }
+    Ok(Built { effects, ledger: stage.finish()?, new })
+}
+
+fn touched<'a, T>((asked, effect): (&'a T, &'a Result<Effect, Error>)) -> Option<(&'a T, &'a Effect)> {
+    effect.as_ref().ok().filter(|effect| effect.touched).map(|effect| (asked, effect))
+}
+
+fn preview(
+    repo: &Repository,
+    base: Base,
+    indexes: &mut Indexes,
+    changes: &[Change],
+    chores: &[Chore],
+) -> Result<Preview, Error> {
+    let mut stage = Stage::new(repo, base.tree, indexes)?;
+    let effects = run(&mut stage, changes, chores)?;
+    let tree = stage.seal()?;
+    let changed = tree != base.tree;
+    let mut text = String::new();
+    if changed {
+        // What is not there yet may not even have a place on the disk.
+        let both = stage.sink.beside(base.tree.is_some().then_some(repo))?;
+        text = diff(both, base.tree, tree)?;
+    }
+    stage.finish()?.abandon(indexes);
+    let found = base.commit.map(|id| id.to_string()).unwrap_or_default();
+    Ok(Preview { outcomes: effects.published(&found, &found).outcomes, diff: text, changed })
+}
+
+/// Destinations that go make room first; canaries come last, for they give way to everything.
+fn run(stage: &mut Stage<'_>, changes: &[Change], chores: &[Chore]) -> Result<Effects, Error> {
+    let mut done: Vec<Option<Result<Effect, Error>>> = vec![None; chores.len()];
+    let is_first = |chore: &Chore| matches!(chore, Chore::Retire { .. });
+    for (chore, done) in chores.iter().zip(&mut done).filter(|(chore, _)| is_first(chore)) {
+        *done = Some(stage.attempt(|stage| stage.do_chore(chore))?);
+    }
+    let mut changes = stage.apply_all(changes)?;
+    for (chore, done) in chores.iter().zip(&mut done).filter(|(chore, _)| !is_first(chore)) {
+        *done = Some(stage.attempt(|stage| stage.do_chore(chore))?);
+    }
+    let mut chores: Vec<_> = done.into_iter().flatten().collect();
+    stage.aggregate(&mut changes.iter_mut().chain(&mut chores).collect::<Vec<_>>())?;
+    Ok(Effects { changes, chores })
+}
+
+fn commit_object((name, email): &(String, String), parent: Option<Oid>, tree: Oid, message: &str) -> String {
+    let plain = |text: &str| text.replace(|c: char| c.is_control() || c == '<' || c == '>', "").trim().to_owned();
+    let who = format!("{} <{}> {} +0000", plain(name), plain(email), Timestamp::now().as_second());
+    let parent = parent.map(|id| format!("parent {id}\n")).unwrap_or_default();
+    format!("tree {tree}\n{parent}author {who}\ncommitter {who}\n\n{message}")
+}
+
+fn connect<'a>(
+    access: &Access,
+    transport: &'a mut Option<Box<dyn Transport>>,
+) -> Result<&'a mut Box<dyn Transport>, Error> {
+    match transport {
+        Some(transport) => Ok(transport),
+        None => Ok(transport.insert(git::open(access)?)),
+    }
+}
+
+/// Waits before another attempt, each time longer and never as long as the others who try.
+fn pause(attempt: u32) {
+    if attempt > 0 {
+        let limit = 10_u64.saturating_mul(1 << attempt.min(6));
+        let random = std::hash::RandomState::new().build_hasher().finish();
+        std::thread::sleep(Duration::from_millis(random % limit));
+    }
+}

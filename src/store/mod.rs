@@ -8,13 +8,23 @@ pub mod engine;
 pub mod records;
 pub mod writer;
 
+mod chores;
+mod conflicts;
+mod git;
+mod index;
+mod kratix;
+mod message;
+mod places;
+mod preview;
+mod stage;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{Explain, Retry};
 use crate::manifest::Claim;
 use crate::values::{Owner, RelPath, Timestamp};
 
-pub use engine::{Access, Engine, Head, Preview};
+pub use engine::{Access, Engine, Head, Preview, Published};
 pub use records::Record;
 
 /// What one owner wants a branch to hold: complete for each store root named; a root with no places

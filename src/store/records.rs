@@ -3,9 +3,14 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
+use super::Error;
 use crate::manifest::Claim;
 use crate::values::{Owner, RelPath};
+
+/// The directory of a store root that is kept's own.
+pub(crate) const DIR: &str = ".kept";
 
 /// What is recorded of one owner under one store root.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +43,9 @@ pub struct RecordedPlace {
     /// The directory it has to itself (nested layout).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dir: Option<RelPath>,
+    /// The Git tree of that directory as it was written: another one there is drift.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<String>,
     /// Its files among others' (flat layout).
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub files: BTreeSet<RelPath>,
@@ -54,4 +62,43 @@ pub struct Fragment {
     pub file: RelPath,
     /// The documents in it.
     pub documents: Vec<String>,
+}
+
+impl Record {
+    /// The record's file, as it is written.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        let mut bytes = serde_json::to_vec_pretty(self)
+            .map_err(|e| Error::Git(format!("cannot write the record of {}: {e}", self.owner)))?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+
+    /// Reads a record's file at `path` (below the repository's root), whose name must fit its owner.
+    pub(crate) fn from_bytes(bytes: &[u8], path: &str) -> Result<Self, Error> {
+        let damaged = |why: &str| {
+            Error::Git(format!(
+                "the record {path} cannot be read: {why}; restore it from the repository's history: \
+                 nothing is written below its store's path meanwhile"
+            ))
+        };
+        let record: Self = serde_json::from_slice(bytes).map_err(|e| damaged(&e.to_string()))?;
+        if path.ends_with(&file_name(&record.owner)) {
+            Ok(record)
+        } else {
+            Err(damaged(&format!("it is the record of {}, which belongs into another file", record.owner)))
+        }
+    }
+}
+
+/// The name of an owner's record, below the store's root. It has no extension, so that no GitOps tool
+/// takes it for a manifest.
+pub(crate) fn file_name(owner: &Owner) -> String {
+    let mut hasher = Sha256::new();
+    for part in [&owner.writer, &owner.key.namespace, &owner.key.promise] {
+        hasher.update(part.as_bytes());
+        hasher.update(b"/");
+    }
+    hasher.update(owner.key.name.as_bytes());
+    let hash: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{DIR}/owners/{}/{hash}", &hash[..2])
 }

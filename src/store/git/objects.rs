@@ -1,0 +1,96 @@
+//! New objects: collected in memory, sent as one pack.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+use git2::{Buf, Indexer, ObjectType, Odb, Oid, Repository};
+
+use super::failed;
+use crate::store::Error;
+
+/// The new objects of one commit. They live in an object database of their own, without a disk
+/// behind it: libgit2 looks the disk over again for every object it does not find.
+pub(crate) struct Sink {
+    repo: Repository,
+    seen: HashSet<Oid>,
+    /// In the order commit, trees, blobs, as packs like them.
+    kinds: [Vec<Oid>; 3],
+}
+
+impl Sink {
+    /// An empty one.
+    pub(crate) fn new() -> Result<Self, Error> {
+        let make = || {
+            let odb = Odb::new()?;
+            odb.add_new_mempack_backend(1)?;
+            Repository::from_odb(odb)
+        };
+        let repo = make().map_err(|e| failed("make room for new objects", &e))?;
+        Ok(Self { repo, seen: HashSet::new(), kinds: Default::default() })
+    }
+
+    /// Adds an object, raw as it is: no filter or attribute touches it.
+    pub(crate) fn add(&mut self, kind: ObjectType, bytes: &[u8]) -> Result<Oid, Error> {
+        let write = || self.repo.odb()?.write(kind, bytes);
+        let id = write().map_err(|e| failed("store an object", &e))?;
+        if self.seen.insert(id) {
+            let kind = match kind {
+                ObjectType::Commit => 0,
+                ObjectType::Tree => 1,
+                _ => 2,
+            };
+            self.kinds[kind].push(id);
+        }
+        Ok(id)
+    }
+
+    /// Everything added, as one pack.
+    pub(crate) fn pack(&self) -> Result<Buf, Error> {
+        let build = || {
+            let mut builder = self.repo.packbuilder()?;
+            builder.set_threads(0);
+            for id in self.kinds.iter().flatten() {
+                builder.insert_object(*id, None)?;
+            }
+            let mut pack = Buf::new();
+            builder.write_buf(&mut pack)?;
+            Ok(pack)
+        };
+        build().map_err(|e: git2::Error| failed("build a pack", &e))
+    }
+
+    /// A repository in which these objects can be read, and those of `other` beside them.
+    pub(crate) fn beside(&self, other: Option<&Repository>) -> Result<&Repository, Error> {
+        if let Some(other) = other {
+            let objects = other.commondir().join("objects");
+            let text = objects.to_str().ok_or_else(|| Error::Git("the repository's path is not UTF-8".to_owned()))?;
+            let add = || self.repo.odb()?.add_disk_alternate(text);
+            add().map_err(|e| failed("read the repository's objects", &e))?;
+        }
+        Ok(&self.repo)
+    }
+}
+
+/// Puts a pack into a repository. With `durable`, it is on the disk before a reference can name it.
+pub(crate) fn install(repo: &Repository, pack: &[u8], durable: bool) -> Result<(), Error> {
+    let dir = repo.commondir().join("objects").join("pack");
+    let io = |e: std::io::Error| super::local::io_error("write to", &dir, &e);
+    std::fs::create_dir_all(&dir).map_err(io)?;
+    let odb = repo.odb().map_err(|e| failed("open the objects", &e))?;
+    let mut indexer = Indexer::new(Some(&odb), &dir, 0o444, false).map_err(|e| failed("write a pack", &e))?;
+    indexer.write_all(pack).map_err(io)?;
+    let name = indexer.commit().map_err(|e| failed("write a pack", &e))?;
+    if durable {
+        sync(&dir, &name).map_err(io)?;
+    }
+    odb.refresh().map_err(|e| failed("read the new pack", &e))
+}
+
+fn sync(dir: &Path, name: &str) -> std::io::Result<()> {
+    for extension in ["pack", "idx"] {
+        File::open(dir.join(format!("pack-{name}.{extension}")))?.sync_all()?;
+    }
+    File::open(dir)?.sync_all()
+}

@@ -1,0 +1,284 @@
+//! What the records of one store root say, ready to be asked: who holds a path, a claim, an object.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use git2::{Oid, Repository};
+
+use super::git::tree::{Dir, Entry, Leaf, Work};
+use super::records::{DIR, Record};
+use super::{Error, git};
+use crate::manifest::Claim;
+use crate::values::{Owner, RelPath, RequestKey};
+
+type Held = BTreeMap<String, Arc<Record>>;
+/// The order of documents in an aggregated file.
+type FragmentOrder = (RequestKey, String);
+
+/// The records of one store root. Paths are folded, so that what collides on any file system collides here.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    /// The `.kept` tree this was read from.
+    pub(crate) tree: Option<Oid>,
+    records: BTreeMap<Owner, Arc<Record>>,
+    writers: HashMap<RequestKey, BTreeSet<String>>,
+    dirs: Held,
+    files: Held,
+    claims: HashMap<String, HashMap<Claim, Arc<Record>>>,
+    objects: HashMap<String, HashMap<String, Arc<Record>>>,
+    fragments: HashMap<RelPath, BTreeMap<FragmentOrder, Arc<Record>>>,
+    /// How many aggregated files there are by folded path, for the other layouts to keep clear of.
+    aggregated: BTreeMap<String, RelPath>,
+}
+
+impl Index {
+    /// Reads all records below a store root. One that cannot be read fails them all: who owns what is never guessed.
+    pub(crate) fn load(repo: &Repository, work: &mut Work, root: &RelPath) -> Result<Self, Error> {
+        let mut index = Self::default();
+        let kept = join(root, DIR);
+        let strange = |path: &str| {
+            Error::Git(format!(
+                "{path} is not what kept puts there; nothing can be written below {root} until it is gone"
+            ))
+        };
+        match work.find(repo, &kept)? {
+            git::tree::Found::Absent => return Ok(index),
+            git::tree::Found::Dir => {}
+            git::tree::Found::Leaf(_) => return Err(strange(&kept)),
+            git::tree::Found::Blocked(path, what) => {
+                return Err(Error::Blocked(format!(
+                    "{path} is {what}, where the store's path {root} needs a directory"
+                )));
+            }
+        }
+        index.tree = work.id(repo, &kept)?;
+        let owners = join(root, &format!("{DIR}/owners"));
+        match work.find(repo, &owners)? {
+            git::tree::Found::Absent => return Ok(index),
+            git::tree::Found::Dir => {}
+            _ => return Err(strange(&owners)),
+        }
+        let odb = repo.odb().map_err(|e| git::failed("open the objects", &e))?;
+        let Some(dir) = work.dir(repo, &owners)? else { return Ok(index) };
+        for (shard, entry) in dir.entries(repo)?.iter_mut() {
+            let shard = format!("{owners}/{}", String::from_utf8_lossy(shard));
+            let Entry::Dir(shard_dir) = entry else { return Err(strange(&shard)) };
+            for (name, entry) in shard_dir.entries(repo)?.iter() {
+                let path = format!("{shard}/{}", String::from_utf8_lossy(name));
+                let Entry::Leaf(leaf) = entry else { return Err(strange(&path)) };
+                if leaf.oddity().is_some() {
+                    return Err(strange(&path));
+                }
+                let blob = odb.read(leaf.id).map_err(|e| git::failed(&format!("read {path}"), &e))?;
+                let record = Record::from_bytes(blob.data(), &path)?;
+                let owner = record.owner.clone();
+                index.set(&owner, Some(Arc::new(record)));
+            }
+        }
+        Ok(index)
+    }
+
+    /// Follows the records from the tree they were read from to another one, at the cost of what differs.
+    pub(crate) fn follow(&mut self, repo: &Repository, tree: Option<Oid>, root: &RelPath) -> Result<(), Error> {
+        let mut trees = (self.tree.map(Dir::stored), tree.map(Dir::stored));
+        let changes = git::tree::differences(repo, trees.0.as_mut(), trees.1.as_mut())?;
+        let odb = repo.odb().map_err(|e| git::failed("open the objects", &e))?;
+        let read = |path: &str, leaf: Leaf| {
+            let path = join(root, &format!("{DIR}/{path}"));
+            let is_record = path.strip_prefix(&join(root, DIR)).is_some_and(|path| path.matches('/').count() == 3);
+            if leaf.oddity().is_some() || !is_record || !path.contains("/owners/") {
+                return Err(Error::Git(format!("{path} is not what kept puts there")));
+            }
+            let blob = odb.read(leaf.id).map_err(|e| git::failed(&format!("read {path}"), &e))?;
+            Record::from_bytes(blob.data(), &path)
+        };
+        for change in &changes {
+            if let Some(leaf) = change.old {
+                self.set(&read(&change.path, leaf)?.owner, None);
+            }
+        }
+        for change in &changes {
+            if let Some(leaf) = change.new {
+                let record = read(&change.path, leaf)?;
+                self.set(&record.owner.clone(), Some(Arc::new(record)));
+            }
+        }
+        self.tree = tree;
+        Ok(())
+    }
+
+    /// All records, by owner.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Record>> {
+        self.records.values()
+    }
+
+    /// An owner's record.
+    pub(crate) fn get(&self, owner: &Owner) -> Option<&Arc<Record>> {
+        self.records.get(owner)
+    }
+
+    /// The records of one request, by whatever writer.
+    pub(crate) fn of_request(&self, key: &RequestKey) -> impl Iterator<Item = &Arc<Record>> {
+        self.writers.get(key).into_iter().flatten().filter_map(|writer| {
+            let owner = Owner { writer: writer.clone(), key: key.clone() };
+            self.records.get(&owner)
+        })
+    }
+
+    /// Replaces an owner's record, and answers the one before.
+    pub(crate) fn set(&mut self, owner: &Owner, record: Option<Arc<Record>>) -> Option<Arc<Record>> {
+        let old = self.records.remove(owner);
+        if let Some(old) = &old {
+            self.forget(old);
+        }
+        if let Some(record) = record {
+            self.learn(&record);
+            self.records.insert(owner.clone(), record);
+        }
+        old
+    }
+
+    fn learn(&mut self, record: &Arc<Record>) {
+        let owner = &record.owner;
+        self.writers.entry(owner.key.clone()).or_default().insert(owner.writer.clone());
+        for claim in &record.claims {
+            self.claims.entry(owner.writer.clone()).or_default().insert(claim.clone(), record.clone());
+        }
+        for place in &record.places {
+            if let Some(dir) = &place.dir {
+                self.dirs.insert(dir.folded(), record.clone());
+            }
+            for file in &place.files {
+                self.files.insert(file.folded(), record.clone());
+            }
+            if !place.objects.is_empty() {
+                let objects = self.objects.entry(place.destination.clone()).or_default();
+                objects.extend(place.objects.iter().map(|object| (object.clone(), record.clone())));
+            }
+            if let Some(fragment) = &place.fragment {
+                self.aggregated.insert(fragment.file.folded(), fragment.file.clone());
+                self.fragments.entry(fragment.file.clone()).or_default().insert(order(owner), record.clone());
+            }
+        }
+    }
+
+    fn forget(&mut self, record: &Record) {
+        let owner = &record.owner;
+        let theirs = |held: &Arc<Record>| held.owner == *owner;
+        if let Some(writers) = self.writers.get_mut(&owner.key) {
+            writers.remove(&owner.writer);
+            if writers.is_empty() {
+                self.writers.remove(&owner.key);
+            }
+        }
+        if let Some(claims) = self.claims.get_mut(&owner.writer) {
+            for claim in &record.claims {
+                if claims.get(claim).is_some_and(theirs) {
+                    claims.remove(claim);
+                }
+            }
+        }
+        for place in &record.places {
+            let held = place.dir.iter().map(|dir| (true, dir)).chain(place.files.iter().map(|file| (false, file)));
+            for (is_dir, path) in held {
+                let map = if is_dir { &mut self.dirs } else { &mut self.files };
+                let path = path.folded();
+                if map.get(&path).is_some_and(theirs) {
+                    map.remove(&path);
+                }
+            }
+            if let Some(objects) = self.objects.get_mut(&place.destination) {
+                for object in &place.objects {
+                    if objects.get(object).is_some_and(theirs) {
+                        objects.remove(object);
+                    }
+                }
+            }
+            if let Some(fragment) = &place.fragment
+                && let Some(parts) = self.fragments.get_mut(&fragment.file)
+            {
+                parts.remove(&order(owner));
+                if parts.is_empty() {
+                    self.fragments.remove(&fragment.file);
+                    self.aggregated.remove(&fragment.file.folded());
+                }
+            }
+        }
+    }
+
+    /// The record that holds a claim among its writer's requests.
+    pub(crate) fn claim(&self, writer: &str, claim: &Claim) -> Option<&Arc<Record>> {
+        self.claims.get(writer)?.get(claim)
+    }
+
+    /// The record that holds an object at a destination.
+    pub(crate) fn object(&self, destination: &str, object: &str) -> Option<&Arc<Record>> {
+        self.objects.get(destination)?.get(object)
+    }
+
+    /// The record with a file at exactly this path.
+    pub(crate) fn file(&self, path: &RelPath) -> Option<&Arc<Record>> {
+        self.files.get(&path.folded())
+    }
+
+    /// The record whose directory is this path or holds it.
+    pub(crate) fn dir_around(&self, path: &RelPath) -> Option<&Arc<Record>> {
+        let path = path.folded();
+        let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+        ends.filter_map(|end| self.dirs.get(&path[..end])).next()
+    }
+
+    /// The records that hold something strictly below a directory.
+    pub(crate) fn below(&self, dir: &RelPath) -> Vec<&Arc<Record>> {
+        let prefix = dir.folded() + "/";
+        let aggregated = below(&self.aggregated, &prefix);
+        let parts = aggregated.filter_map(|file| self.fragments.get(file)?.values().next());
+        let (dirs, files) = (below(&self.dirs, &prefix), below(&self.files, &prefix));
+        dirs.chain(files).chain(parts).collect()
+    }
+
+    /// A record with a part in an aggregated file of this path.
+    pub(crate) fn aggregated_at(&self, path: &RelPath) -> Option<&Arc<Record>> {
+        self.fragments.get(self.aggregated.get(&path.folded())?)?.values().next()
+    }
+
+    /// The content of an aggregated file; none if nobody has a part in it.
+    pub(crate) fn compose(&self, file: &RelPath) -> Option<Vec<u8>> {
+        let mut text = String::new();
+        for record in self.fragments.get(file)?.values() {
+            let parts = record.places.iter().filter_map(|place| place.fragment.as_ref());
+            for document in parts.filter(|part| part.file == *file).flat_map(|part| &part.documents) {
+                if !text.is_empty() {
+                    text.push_str("---\n");
+                }
+                text.push_str(document);
+                if !text.ends_with('\n') {
+                    text.push('\n');
+                }
+            }
+        }
+        Some(text.into_bytes())
+    }
+}
+
+fn below<'h: 'b, 'b, T>(
+    held: &'h BTreeMap<String, T>,
+    prefix: &'b str,
+) -> impl Iterator<Item = &'h T> + use<'h, 'b, T> {
+    let from = held.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+    from.take_while(move |(path, _)| path.starts_with(prefix)).map(|(_, held)| held)
+}
+
+fn order(owner: &Owner) -> FragmentOrder {
+    (owner.key.clone(), owner.writer.clone())
+}
+
+/// A path below a store's root, as text below the repository's root.
+pub(crate) fn join(root: &RelPath, below: &str) -> String {
+    match (root.as_str(), below) {
+        ("", below) => below.to_owned(),
+        (root, "") => root.to_owned(),
+        (root, below) => format!("{root}/{below}"),
+    }
+}

@@ -1,0 +1,110 @@
+//! Commit messages that a person can read, with trailers that a machine can.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use super::stage::Effect;
+use super::{Change, Chore};
+
+/// How many requests the body lists.
+const LISTED: usize = 20;
+/// How many requests get trailers; beyond that a commit would outgrow what Git hosts show.
+const TRAILERS: usize = 1000;
+
+/// The message of a commit that makes these changes and does these chores.
+pub(crate) fn message(changes: &[(&Change, &Effect)], chores: &[&Chore]) -> String {
+    let mut text = subject(changes, chores);
+    text.push('\n');
+    let lines = changes.iter().map(|(change, effect)| format!("{} ({})", title(change, effect), files(effect.files)));
+    let lines = lines.chain(chores.iter().map(|chore| chore_title(chore)));
+    if changes.len() + chores.len() > 1 {
+        text.push('\n');
+        for line in lines.take(LISTED) {
+            let _ = writeln!(text, "- {line}");
+        }
+        if let Some(more) = (changes.len() + chores.len()).checked_sub(LISTED).filter(|more| *more > 0) {
+            let _ = writeln!(text, "- and {more} more");
+        }
+    }
+    text.push('\n');
+    trailers(&mut text, changes);
+    text
+}
+
+fn subject(changes: &[(&Change, &Effect)], chores: &[&Chore]) -> String {
+    match (changes, chores) {
+        ([(change, effect)], _) => title(change, effect),
+        ([], [chore]) => chore_title(chore),
+        ([], chores) => format!("Look after {} destinations", chores.len()),
+        (changes, _) => {
+            let first = verb(changes[0].1);
+            let same = changes.iter().all(|(_, effect)| verb(effect) == first);
+            format!("{} {} requests", if same { first } else { "Update" }, changes.len())
+        }
+    }
+}
+
+fn verb(effect: &Effect) -> &'static str {
+    match (effect.removed, effect.had) {
+        (true, _) => "Remove",
+        (_, false) => "Add",
+        _ => "Update",
+    }
+}
+
+fn title(change: &Change, effect: &Effect) -> String {
+    let key = &change.owner.key;
+    let kind = if change.kind.is_empty() { &key.promise } else { &change.kind };
+    format!("{} {} {}/{}", verb(effect), clean(kind), clean(&key.namespace), clean(&key.name))
+}
+
+fn chore_title(chore: &Chore) -> String {
+    match chore {
+        Chore::Ensure { .. } => "Add the destination's canaries".to_owned(),
+        Chore::Retire { destination, .. } => format!("Retire destination {}", clean(destination)),
+    }
+}
+
+fn files(count: usize) -> String {
+    if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
+}
+
+fn trailers(text: &mut String, changes: &[(&Change, &Effect)]) {
+    let mut by_writer: BTreeMap<&str, Vec<&Change>> = BTreeMap::new();
+    for (change, _) in changes.iter().take(TRAILERS) {
+        by_writer.entry(&change.owner.writer).or_default().push(change);
+    }
+    // A writer's trailer stands before those of its requests.
+    for (writer, changes) in by_writer {
+        let _ = writeln!(text, "Kept-Writer: {}", clean(writer));
+        for change in changes {
+            let key = &change.owner.key;
+            let _ =
+                write!(text, "Kept-Request: {} {}/{}", clean(&key.promise), clean(&key.namespace), clean(&key.name));
+            for (name, value) in [("uid", &change.uid), ("input", &change.input)] {
+                if !value.is_empty() {
+                    let _ = write!(text, " {name}={}", clean(value));
+                }
+            }
+            if change.generation != 0 {
+                let _ = write!(text, " generation={}", change.generation);
+            }
+            text.push('\n');
+        }
+    }
+    if let Some(more) = changes.len().checked_sub(TRAILERS).filter(|more| *more > 0) {
+        let _ = writeln!(text, "Kept-Requests-Omitted: {more}");
+    }
+    let _ = writeln!(text, "Kept-Version: {}", env!("CARGO_PKG_VERSION"));
+}
+
+/// A name as it may stand in a message: one line, and nothing that a CI system takes for an order
+/// (`[skip ci]`, `***NO_CI***`).
+fn clean(text: &str) -> String {
+    let text = text.chars().take(253);
+    text.map(|c| match c {
+        c if c.is_ascii_alphanumeric() || "-_./:@+=,".contains(c) => c,
+        _ => '_',
+    })
+    .collect()
+}

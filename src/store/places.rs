@@ -1,0 +1,336 @@
+//! One change at one store root: the places its owner had give way to those it wants.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use git2::{ObjectType, Oid};
+
+use super::conflicts;
+use super::git::tree::{self, Dir, Entry, Found, differences};
+use super::index::join;
+use super::kratix;
+use super::records::{Fragment, Record, RecordedPlace};
+use super::stage::{Effect, Stage, is_removal};
+use super::{Change, Error, Footprint, Place};
+use crate::values::RelPath;
+
+/// What the owner's records say it has at a root, its own and those it takes over.
+struct Had {
+    records: Vec<Arc<Record>>,
+}
+
+impl Had {
+    fn places(&self) -> impl Iterator<Item = &RecordedPlace> {
+        self.records.iter().flat_map(|record| &record.places)
+    }
+
+    /// Whether a directory was recorded, and the tree it was left with.
+    fn dir(&self, dir: &RelPath) -> Option<Option<&str>> {
+        self.places().find(|place| place.dir.as_ref() == Some(dir)).map(|place| place.tree.as_deref())
+    }
+
+    fn file(&self, file: &RelPath) -> bool {
+        self.places().any(|place| place.files.contains(file))
+    }
+
+    fn fragment(&self, file: &RelPath) -> Vec<&[String]> {
+        let parts = self.places().filter_map(|place| place.fragment.as_ref());
+        parts.filter(|part| part.file == *file).map(|part| part.documents.as_slice()).collect()
+    }
+}
+
+impl Stage<'_> {
+    /// Applies a change at one root whose records are loaded.
+    pub(crate) fn apply_root(
+        &mut self,
+        change: &Change,
+        root: &RelPath,
+        places: &[Place],
+        effect: &mut Effect,
+    ) -> Result<(), Error> {
+        let index = self.index(root);
+        let own = index.get(&change.owner).cloned();
+        let adopted = index.of_request(&change.owner.key);
+        let adopted =
+            adopted.filter(|record| record.owner != change.owner && conflicts::is_ours(change, &record.owner));
+        let records: Vec<Arc<Record>> = own.iter().cloned().chain(adopted.cloned()).collect();
+        if is_late(change, &records) {
+            effect.had = true;
+            return Ok(());
+        }
+        if !places.is_empty() {
+            conflicts::check(index, change, root, places)?;
+        }
+        effect.had |= !records.is_empty();
+        let had = Had { records };
+        let record = self.place_all(change, root, places, &had, effect)?;
+        for old in had.records.iter().filter(|old| old.owner != change.owner) {
+            self.record(root, &old.owner, None)?;
+            effect.touched = true;
+        }
+        if own.as_deref() != record.as_ref() {
+            effect.touched = true;
+            effect.freed |= own.is_some();
+            self.record(root, &change.owner, record)?;
+        }
+        Ok(())
+    }
+
+    fn place_all(
+        &mut self,
+        change: &Change,
+        root: &RelPath,
+        places: &[Place],
+        had: &Had,
+        effect: &mut Effect,
+    ) -> Result<Option<Record>, Error> {
+        self.give_way(root, places, had, effect)?;
+        let mut recorded = Vec::with_capacity(places.len());
+        for place in places {
+            let mut entry = RecordedPlace {
+                destination: place.destination.clone(),
+                directories: place.directories.clone(),
+                objects: place.objects.clone(),
+                dir: None,
+                tree: None,
+                files: BTreeSet::new(),
+                fragment: None,
+            };
+            match &place.footprint {
+                Footprint::Exclusive { dir, files } => {
+                    entry.tree = self.exclusive(root, dir, files, had, effect)?.map(|id| id.to_string());
+                    entry.dir = Some(dir.clone());
+                }
+                Footprint::Shared { files } => {
+                    for (file, bytes) in files {
+                        self.shared(root, file, bytes, had, effect)?;
+                    }
+                    entry.files = files.keys().cloned().collect();
+                }
+                Footprint::Fragment { file, documents } => {
+                    self.fragment(root, file, documents, had, effect)?;
+                    entry.fragment = Some(Fragment { file: file.clone(), documents: documents.clone() });
+                }
+            }
+            recorded.push(entry);
+        }
+        Ok((!places.is_empty()).then(|| Record {
+            owner: change.owner.clone(),
+            uid: change.uid.clone(),
+            claims: change.claims.clone(),
+            places: recorded,
+        }))
+    }
+
+    /// Removes what was recorded and is no longer wanted, before anything new is put down: a file may
+    /// become a directory, or the other way round.
+    fn give_way(&mut self, root: &RelPath, places: &[Place], had: &Had, effect: &mut Effect) -> Result<(), Error> {
+        let (mut dirs, mut files, mut fragments) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for place in places {
+            match &place.footprint {
+                Footprint::Exclusive { dir, .. } => drop(dirs.insert(dir)),
+                Footprint::Shared { files: wanted } => files.extend(wanted.keys()),
+                Footprint::Fragment { file, .. } => drop(fragments.insert(file)),
+            }
+        }
+        for old in had.places() {
+            if let Some(dir) = old.dir.as_ref().filter(|dir| !dirs.contains(dir)) {
+                self.remove_dir(root, dir, old.tree.as_deref(), effect)?;
+            }
+            for file in old.files.iter().filter(|file| !files.contains(file)) {
+                effect.files += usize::from(self.write_file(&join(root, file.as_str()), None)?);
+            }
+            if let Some(part) = old.fragment.as_ref().filter(|part| !fragments.contains(&part.file)) {
+                effect.files += 1;
+                effect.aggregated.insert((root.clone(), part.file.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes an owner's directory with all that is in it.
+    pub(crate) fn remove_dir(
+        &mut self,
+        root: &RelPath,
+        dir: &RelPath,
+        recorded: Option<&str>,
+        effect: &mut Effect,
+    ) -> Result<(), Error> {
+        let path = join(root, dir.as_str());
+        if self.work.find(self.repo, &path)? != Found::Dir {
+            return Ok(());
+        }
+        let repo = self.repo;
+        let gone = differences(repo, self.dir(&path)?, None)?;
+        effect.files += gone.len();
+        self.drift(&path, recorded, &gone.iter().map(|gone| gone.path.as_str()).collect(), effect)?;
+        self.work.set(self.repo, &path, None)
+    }
+
+    /// Makes a directory hold these files and nothing else; answers its tree.
+    fn exclusive(
+        &mut self,
+        root: &RelPath,
+        dir: &RelPath,
+        files: &BTreeMap<RelPath, Vec<u8>>,
+        had: &Had,
+        effect: &mut Effect,
+    ) -> Result<Option<Oid>, Error> {
+        let path = join(root, dir.as_str());
+        match self.work.find(self.repo, &path)? {
+            Found::Absent | Found::Dir => {}
+            Found::Leaf(leaf) => return Err(in_the_way(&path, leaf.oddity().unwrap_or("a file"), &path)),
+            Found::Blocked(at, what) => return Err(in_the_way(&at, what, &path)),
+        }
+        let mut blobs = BTreeMap::new();
+        for (file, bytes) in files {
+            blobs.insert(file.as_str(), (tree::hash(ObjectType::Blob, bytes)?, bytes));
+        }
+        let mut new = Dir::of(blobs.iter().map(|(path, (id, _))| (*path, *id)));
+        let id = new.seal(None)?;
+        let repo = self.repo;
+        let mut old = self.dir(&path)?;
+        if old.as_ref().is_some_and(|old| id.is_some() && old.id() == id) {
+            return Ok(id);
+        }
+        let changes = differences(repo, old.take(), Some(&mut new))?;
+        for change in &changes {
+            if change.new.is_some()
+                && let Some((_, bytes)) = blobs.get(change.path.as_str())
+            {
+                self.sink.add(ObjectType::Blob, bytes)?;
+            }
+        }
+        if let Some(recorded) = had.dir(dir) {
+            let lost = changes.iter().filter(|change| change.old.is_some()).map(|change| change.path.as_str());
+            self.drift(&path, recorded, &lost.collect(), effect)?;
+        }
+        effect.files += changes.len();
+        effect.touched |= !changes.is_empty();
+        self.work.set(repo, &path, id.map(|_| Entry::Dir(new)))?;
+        Ok(id)
+    }
+
+    /// If a directory is not as it was left, notes which of the files that go were not as they were left.
+    fn drift(
+        &mut self,
+        path: &str,
+        recorded: Option<&str>,
+        lost: &BTreeSet<&str>,
+        effect: &mut Effect,
+    ) -> Result<(), Error> {
+        let Some(recorded) = recorded.and_then(|id| Oid::from_str(id).ok()) else { return Ok(()) };
+        let repo = self.repo;
+        let known = repo.find_tree(recorded).is_ok();
+        let Some(now) = self.dir(path)? else { return Ok(()) };
+        if now.id() == Some(recorded) {
+            return Ok(());
+        }
+        let mut drifted: BTreeSet<String> = lost.iter().map(ToString::to_string).collect();
+        // The tree that was left is not always at hand: caches of remote repositories are shallow.
+        if known {
+            let edits = differences(repo, Some(&mut Dir::stored(recorded)), Some(now))?;
+            let edited: BTreeSet<String> =
+                edits.into_iter().filter(|edit| edit.new.is_some()).map(|edit| edit.path).collect();
+            drifted.retain(|path| edited.contains(path));
+        }
+        // A name that is no path of ours cannot be told as one; that it goes is told by the others or by the diff.
+        effect.drift.extend(drifted.iter().filter_map(|file| format!("{path}/{file}").parse().ok()));
+        Ok(())
+    }
+
+    /// Puts one file among other people's.
+    fn shared(
+        &mut self,
+        root: &RelPath,
+        file: &RelPath,
+        bytes: &[u8],
+        had: &Had,
+        effect: &mut Effect,
+    ) -> Result<(), Error> {
+        let path = join(root, file.as_str());
+        let found = self.work.find(self.repo, &path)?;
+        if let Found::Leaf(leaf) = found
+            && leaf.oddity().is_none()
+            && leaf.id != tree::hash(ObjectType::Blob, bytes)?
+            && !had.file(file)
+            && !self.is_kratix(root, file, &path)?
+        {
+            return Err(foreign(&path));
+        }
+        refuse_odd(&path, found)?;
+        if self.write_file(&path, Some(bytes))? {
+            effect.files += 1;
+            effect.touched = true;
+        }
+        Ok(())
+    }
+
+    /// Notes a part of an aggregated file; the file is composed when all changes are known.
+    fn fragment(
+        &mut self,
+        root: &RelPath,
+        file: &RelPath,
+        documents: &[String],
+        had: &Had,
+        effect: &mut Effect,
+    ) -> Result<(), Error> {
+        let path = join(root, file.as_str());
+        let found = self.work.find(self.repo, &path)?;
+        let is_file = matches!(found, Found::Leaf(_));
+        refuse_odd(&path, found)?;
+        if is_file && self.index(root).aggregated_at(file).is_none() && !self.is_kratix(root, file, &path)? {
+            return Err(foreign(&path));
+        }
+        if had.fragment(file) != [documents] {
+            effect.files += 1;
+            effect.touched = true;
+        }
+        effect.aggregated.insert((root.clone(), file.clone()));
+        Ok(())
+    }
+
+    fn is_kratix(&mut self, root: &RelPath, file: &RelPath, path: &str) -> Result<bool, Error> {
+        let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+        let key = (root.clone(), parent.to_owned());
+        if !self.kratix.contains_key(&key) {
+            let listed = kratix::listed(self.repo, &mut self.work, root, file)?;
+            self.kratix.insert(key.clone(), listed);
+        }
+        Ok(self.kratix.get(&key).is_some_and(|listed| listed.contains(path)))
+    }
+}
+
+/// A removal for an earlier incarnation of a request that has been made again since.
+fn is_late(change: &Change, records: &[Arc<Record>]) -> bool {
+    let other = |record: &Arc<Record>| !record.uid.is_empty() && record.uid != change.uid;
+    is_removal(change) && !change.uid.is_empty() && records.iter().any(other)
+}
+
+fn refuse_odd(path: &str, found: Found) -> Result<(), Error> {
+    match found {
+        Found::Dir => {
+            Err(Error::Blocked(format!("{path} is a directory in the repository, where a file is to go; move it away")))
+        }
+        Found::Blocked(at, what) => Err(in_the_way(&at, what, path)),
+        Found::Leaf(leaf) => match leaf.oddity() {
+            Some(what) => Err(Error::Blocked(format!(
+                "{path} is {what} in the repository, where a file is to go; remove it there"
+            ))),
+            None => Ok(()),
+        },
+        Found::Absent => Ok(()),
+    }
+}
+
+fn in_the_way(at: &str, what: &str, path: &str) -> Error {
+    Error::Blocked(format!(
+        "{at} is {what} in the repository, but a directory is needed there for {path}; remove it there"
+    ))
+}
+
+fn foreign(path: &str) -> Error {
+    Error::Conflict(format!(
+        "{path} is in the repository and nobody recorded it: it is left alone; remove it there, or rename this request"
+    ))
+}

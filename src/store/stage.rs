@@ -1,0 +1,273 @@
+//! A commit in the making: changes applied, one after the other, to a tree and to the records' index.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use git2::{ObjectType, Oid, Repository};
+
+use super::git::objects::Sink;
+use super::git::tree::{Dir, Entry, Found, Leaf, Work};
+use super::index::{Index, join};
+use super::records::{DIR, Record, file_name};
+use super::{Change, Error};
+use crate::values::{Owner, RelPath};
+
+/// The indexes of an engine, by store root.
+pub(crate) type Indexes = BTreeMap<RelPath, Index>;
+
+/// What came of one change.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Effect {
+    /// Files added, changed or removed.
+    pub(crate) files: usize,
+    /// Whether there was a record before.
+    pub(crate) had: bool,
+    /// Whether the tree was edited at all, be it only the record.
+    pub(crate) touched: bool,
+    /// Whether the owner holds nothing any more.
+    pub(crate) removed: bool,
+    /// Foreign files that went, below the repository's root.
+    pub(crate) drift: BTreeSet<RelPath>,
+    /// Aggregated files it has or had a part in, below the repository's root with their store roots.
+    pub(crate) aggregated: BTreeSet<(RelPath, RelPath)>,
+    /// Whether somebody else may now find room that was taken.
+    pub(crate) freed: bool,
+}
+
+/// The tree, the objects and the records while a commit is prepared.
+pub(crate) struct Stage<'a> {
+    pub(crate) repo: &'a Repository,
+    pub(crate) work: Work,
+    pub(crate) sink: Sink,
+    pub(crate) indexes: &'a mut Indexes,
+    /// Roots whose records cannot be used, and why.
+    broken: HashMap<RelPath, Error>,
+    /// What the indexes held, to be put back.
+    journal: Journal,
+    /// Files that Kratix's state names, by the directory that was asked for.
+    pub(crate) kratix: HashMap<(RelPath, String), HashSet<String>>,
+}
+
+/// The answers, in the order of the changes.
+pub(crate) type Effects = Vec<Result<Effect, Error>>;
+
+impl<'a> Stage<'a> {
+    /// Begins on a base tree. Indexes that were read from other records follow.
+    pub(crate) fn new(repo: &'a Repository, base: Option<Oid>, indexes: &'a mut Indexes) -> Result<Self, Error> {
+        let mut stage = Self {
+            repo,
+            work: Work::new(base),
+            sink: Sink::new()?,
+            indexes,
+            broken: HashMap::new(),
+            journal: Vec::new(),
+            kratix: HashMap::new(),
+        };
+        let roots: Vec<RelPath> = stage.indexes.keys().cloned().collect();
+        for root in roots {
+            let tree = stage.kept_tree(&root)?;
+            let Some(mut index) = stage.indexes.remove(&root) else { continue };
+            // One that cannot follow is read anew when it is needed, which tells why.
+            if index.tree == tree || index.follow(repo, tree, &root).is_ok() {
+                stage.indexes.insert(root, index);
+            }
+        }
+        Ok(stage)
+    }
+
+    fn kept_tree(&mut self, root: &RelPath) -> Result<Option<Oid>, Error> {
+        self.work.id(self.repo, &join(root, DIR))
+    }
+
+    /// Makes sure that the records of a root are at hand.
+    pub(crate) fn load(&mut self, root: &RelPath) -> Result<(), Error> {
+        if self.indexes.contains_key(root) {
+            return Ok(());
+        }
+        if let Some(error) = self.broken.get(root) {
+            return Err(error.clone());
+        }
+        match Index::load(self.repo, &mut self.work, root) {
+            Ok(index) => {
+                self.indexes.insert(root.clone(), index);
+                Ok(())
+            }
+            Err(error) => {
+                self.broken.insert(root.clone(), error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    /// The records of a root that was loaded.
+    pub(crate) fn index(&mut self, root: &RelPath) -> &mut Index {
+        self.indexes.entry(root.clone()).or_default()
+    }
+
+    /// Applies all changes, each wholly or not at all.
+    pub(crate) fn apply_all(&mut self, changes: &[Change]) -> Result<Effects, Error> {
+        let mut turns: Vec<usize> = (0..changes.len()).collect();
+        turns.sort_by_cached_key(|&at| {
+            let change = &changes[at];
+            let owner = &change.owner;
+            (!is_removal(change), change.created.is_none(), change.created, owner.key.clone(), owner.writer.clone())
+        });
+        let mut effects: Vec<Option<Result<Effect, Error>>> = vec![None; changes.len()];
+        // Whoever lost to somebody that made room later in the batch is tried again.
+        loop {
+            let mut freed = false;
+            let mut losers = Vec::new();
+            for at in turns {
+                let effect = self.attempt(|stage| stage.apply_roots(&changes[at]))?;
+                match &effect {
+                    Ok(effect) => freed |= effect.freed,
+                    Err(Error::Conflict(_) | Error::Blocked(_)) => losers.push(at),
+                    Err(_) => {}
+                }
+                effects[at] = Some(effect);
+            }
+            if losers.is_empty() || !freed {
+                break;
+            }
+            turns = losers;
+        }
+        Ok(effects.into_iter().flatten().collect())
+    }
+
+    /// Does something wholly or not at all. The outer error is Git's, and concerns the whole batch.
+    pub(crate) fn attempt<T>(
+        &mut self,
+        what: impl FnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<Result<T, Error>, Error> {
+        let work = self.work.mark();
+        let journal = self.journal.len();
+        let result = what(self);
+        if result.is_err() {
+            self.work.roll_back(self.repo, work)?;
+            self.roll_back(journal);
+        }
+        Ok(result)
+    }
+
+    fn apply_roots(&mut self, change: &Change) -> Result<Effect, Error> {
+        let mut effect = Effect { removed: is_removal(change), ..Effect::default() };
+        for (root, places) in &change.roots {
+            self.load(root)?;
+            self.apply_root(change, root, places, &mut effect)?;
+        }
+        Ok(effect)
+    }
+
+    /// Files made of many owners' documents are written once for the whole batch.
+    pub(crate) fn aggregate(&mut self, effects: &mut [&mut Result<Effect, Error>]) -> Result<(), Error> {
+        let mut parts: BTreeMap<(RelPath, RelPath), Vec<usize>> = BTreeMap::new();
+        for (at, effect) in effects.iter().enumerate() {
+            for file in effect.iter().flat_map(|effect| &effect.aggregated) {
+                parts.entry(file.clone()).or_default().push(at);
+            }
+        }
+        for ((root, file), owners) in parts {
+            let wanted = self.index(&root).compose(&file);
+            let path = root.join(&file);
+            if !self.write_file(path.as_str(), wanted.as_deref())? {
+                continue;
+            }
+            // Nobody's part changed, and yet the file did: somebody had edited it.
+            let drifted = owners.iter().all(|&at| effects[at].as_ref().is_ok_and(|effect| !effect.touched));
+            for at in owners {
+                if drifted && let Ok(effect) = &mut *effects[at] {
+                    effect.touched = true;
+                    effect.files += 1;
+                    effect.drift.insert(path.clone());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a regular file hold these bytes, or go; answers whether it had to be touched. What is not
+    /// a regular file stays when the file is to go.
+    pub(crate) fn write_file(&mut self, path: &str, bytes: Option<&[u8]>) -> Result<bool, Error> {
+        let found = self.work.find(self.repo, path)?;
+        let Some(bytes) = bytes else {
+            let ours = matches!(found, Found::Leaf(leaf) if leaf.oddity().is_none());
+            if ours {
+                self.work.set(self.repo, path, None)?;
+            }
+            return Ok(ours);
+        };
+        let leaf = Leaf::file(super::git::tree::hash(ObjectType::Blob, bytes)?);
+        if found == Found::Leaf(leaf) {
+            return Ok(false);
+        }
+        self.sink.add(ObjectType::Blob, bytes)?;
+        self.work.set(self.repo, path, Some(Entry::Leaf(leaf)))?;
+        Ok(true)
+    }
+
+    /// Writes or removes an owner's record, in the tree and in the index.
+    pub(crate) fn record(&mut self, root: &RelPath, owner: &Owner, record: Option<Record>) -> Result<(), Error> {
+        let path = join(root, &file_name(owner));
+        let bytes = record.as_ref().map(Record::to_bytes).transpose()?;
+        self.write_file(&path, bytes.as_deref())?;
+        let old = self.index(root).set(owner, record.map(Arc::new));
+        self.journal.push((root.clone(), owner.clone(), old));
+        Ok(())
+    }
+
+    /// The directory at a path below the repository's root, if there is one.
+    pub(crate) fn dir(&mut self, path: &str) -> Result<Option<&mut Dir>, Error> {
+        self.work.dir(self.repo, path)
+    }
+
+    fn roll_back(&mut self, mark: usize) {
+        let journal = self.journal.split_off(mark);
+        put_back(self.indexes, journal);
+    }
+
+    /// Stores what is new, and answers the tree.
+    pub(crate) fn seal(&mut self) -> Result<Option<Oid>, Error> {
+        self.work.seal(&mut self.sink)
+    }
+
+    /// Lets go of the repository, once sealed.
+    pub(crate) fn finish(mut self) -> Result<Ledger, Error> {
+        let roots: Vec<RelPath> = self.indexes.keys().cloned().collect();
+        let trees = roots.into_iter().map(|root| Ok((self.kept_tree(&root)?, root))).collect::<Result<_, Error>>()?;
+        Ok(Ledger { journal: self.journal, trees })
+    }
+}
+
+type Journal = Vec<(RelPath, Owner, Option<Arc<Record>>)>;
+
+fn put_back(indexes: &mut Indexes, journal: Journal) {
+    for (root, owner, record) in journal.into_iter().rev() {
+        indexes.entry(root).or_default().set(&owner, record);
+    }
+}
+
+/// What became of the indexes, until the remote has spoken.
+#[must_use]
+pub(crate) struct Ledger {
+    journal: Journal,
+    trees: Vec<(Option<Oid>, RelPath)>,
+}
+
+impl Ledger {
+    /// The remote holds it: the indexes belong to the new tree.
+    pub(crate) fn confirm(self, indexes: &mut Indexes) {
+        for (tree, root) in self.trees {
+            indexes.entry(root).or_default().tree = tree;
+        }
+    }
+
+    /// It came to nothing: the indexes are what they were before.
+    pub(crate) fn abandon(self, indexes: &mut Indexes) {
+        put_back(indexes, self.journal);
+    }
+}
+
+/// Whether a change only takes away.
+pub(crate) fn is_removal(change: &Change) -> bool {
+    change.roots.values().all(Vec::is_empty)
+}

@@ -1,0 +1,1 @@
+//! Who keeps what when two want the same.
