@@ -1,6 +1,8 @@
 //! Settings: the one configuration file that the operator and the command line both read, parsed
 //! once. Everything has a default, so that no file is needed.
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -42,10 +44,80 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Reads a settings file.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let fail = |place: String, message: String| Error { file: path.display().to_string(), place, message };
+        let text = std::fs::read_to_string(path).map_err(|e| fail(String::new(), e.to_string()))?;
+        // A file in which everything is commented out holds nothing at all.
+        let read: Result<Option<Self>, _> = serde_saphyr::from_str(&text);
+        let settings = read.map_err(|e| {
+            let place = e.location().map(|l| format!(":{}:{}", l.line(), l.column())).unwrap_or_default();
+            // The position is said already, and the excerpt is for people who do not have the file.
+            let message = e.without_snippet().to_string();
+            let message = message.split(" at line ").next().unwrap_or_default().to_owned();
+            fail(place, message)
+        })?;
+        let settings = settings.unwrap_or_default();
+        match settings.mistake() {
+            Some(mistake) => Err(fail(String::new(), mistake)),
+            None => Ok(settings),
+        }
+    }
+
+    /// What no type rules out.
+    fn mistake(&self) -> Option<String> {
+        let named = self.writer.iter().map(|w| ("writer", w)).chain(self.adopt.iter().map(|a| ("adopt", a)));
+        for (field, name) in named {
+            if !is_name(name) {
+                return Some(format!("{field}: {name:?} is not a name: {NAME_RULE}"));
+            }
+        }
+        selectors_mistake("promises.team.destinationSelectors", &self.promises.team.destination_selectors)
+    }
+
     /// The re-check interval.
     pub fn recheck_interval(&self) -> Duration {
         Duration::from_secs(self.recheck_interval_seconds)
     }
+}
+
+/// Why a settings file cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}{place}: {message}")]
+pub struct Error {
+    file: String,
+    /// `:line:column`, where it is known.
+    place: String,
+    message: String,
+}
+
+/// What [`is_name`] asks for.
+pub const NAME_RULE: &str = "at most 63 lower-case letters, digits and -, no - at the ends";
+
+/// Whether a text can be a writer's name, which becomes part of paths and of commit messages.
+pub fn is_name(text: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (1..=63).contains(&text.len()) && text.bytes().all(allowed) && !text.starts_with('-') && !text.ends_with('-')
+}
+
+/// Kratix's rules: a directory is a top-level one and named once, and a selector selects something.
+fn selectors_mistake(field: &str, selectors: &[DestinationSelector]) -> Option<String> {
+    let mut seen = BTreeSet::new();
+    for (i, selector) in selectors.iter().enumerate() {
+        let here = format!("{field}[{i}]");
+        if selector.match_labels.is_empty() {
+            return Some(format!("{here}.matchLabels: must not be empty: name at least one label"));
+        }
+        let directory = selector.directory.as_deref();
+        if directory.is_some_and(|d| d.is_empty() || d == "." || d.contains('/')) {
+            return Some(format!("{here}.directory: must be one top-level directory, such as terraform"));
+        }
+        if !seen.insert(directory) {
+            let what = directory.map_or("the entry without a directory".to_owned(), |d| format!("the directory {d:?}"));
+            return Some(format!("{here}: {what} has an entry already"));
+        }
+    }
+    None
 }
 
 /// Limits on what one request may render.
@@ -100,4 +172,53 @@ pub struct DestinationSelector {
     /// The top-level directory of the output that this entry is for; absent: everything else.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<Settings, String> {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("settings.yaml");
+        std::fs::write(&path, text).expect("written");
+        Settings::load(&path).map_err(|e| e.to_string().replace(&*path.to_string_lossy(), "settings.yaml"))
+    }
+
+    #[test]
+    fn nothing_has_to_be_said() {
+        assert_eq!(load(""), Ok(Settings::default()));
+        assert_eq!(load("# writer: x\n"), Ok(Settings::default()));
+        assert_eq!(load("{}"), Ok(Settings::default()));
+    }
+
+    #[test]
+    fn mistakes_are_placed() {
+        let refused = [
+            ("promises:\n  team:\n    emailDomian: x\n", "settings.yaml:3:5: ", "emailDomian"),
+            ("limits:\n  fileBytes: many\n", "settings.yaml:2:14: ", ""),
+            ("a: [\n", "settings.yaml:", ""),
+            ("writer: No\n", "settings.yaml: writer: ", "63"),
+            (
+                "promises: {team: {destinationSelectors: [{directory: a/b, matchLabels: {x: y}}]}}",
+                "settings.yaml: promises.team.destinationSelectors[0].directory",
+                "top-level",
+            ),
+            (
+                "promises: {team: {destinationSelectors: [{directory: a}]}}",
+                "settings.yaml: promises.team.destinationSelectors[0].matchLabels",
+                "empty",
+            ),
+            (
+                "promises: {team: {destinationSelectors: [{matchLabels: {x: y}}, {matchLabels: {x: z}}]}}",
+                "settings.yaml: promises.team.destinationSelectors[1]",
+                "already",
+            ),
+        ];
+        for (text, place, words) in refused {
+            let message = load(text).expect_err(text);
+            assert!(message.starts_with(place) && message.contains(words), "{text}: {message}");
+        }
+        assert!(Settings::load(Path::new("/nowhere/settings.yaml")).is_err());
+    }
 }

@@ -91,6 +91,10 @@ fn every_promise_is_found_by_its_kind_and_its_kind_is_listed() {
         let names = &promise.crd().spec.names;
         let found = promises::by_kind(&promise.crd().spec.group, &names.kind).expect("found by kind");
         assert_eq!(found.name(), promise.name());
-        assert!(api::crds().iter().any(|crd| crd.spec.names.kind == names.kind), "{} is not among the CRDs", names.kind);
+        assert!(
+            api::crds().iter().any(|crd| crd.spec.names.kind == names.kind),
+            "{} is not among the CRDs",
+            names.kind
+        );
     }
 }

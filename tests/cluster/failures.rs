@@ -44,7 +44,11 @@ fn a_stored_team_outside_the_pattern_says_so_and_keeps_its_files() {
         {"op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema", "value": version["schema"]["openAPIV3Schema"]}
     ]).to_string()]);
     world.eventually("the old definition", || {
-        world.try_kubectl(&["patch", "team", "good", "--type=merge", "-p", r#"{"spec":{"id":"not good"}}"#], "").status.success().then_some(())
+        world
+            .try_kubectl(&["patch", "team", "good", "--type=merge", "-p", r#"{"spec":{"id":"not good"}}"#], "")
+            .status
+            .success()
+            .then_some(())
     });
     let crds = std::process::Command::new(env!("CARGO_BIN_EXE_kept")).arg("crd").output().expect("kept runs");
     world.apply(&String::from_utf8_lossy(&crds.stdout));
@@ -86,11 +90,17 @@ fn a_store_says_what_is_wrong_with_its_secret_and_recovers() {
     world.apply("apiVersion: v1\nkind: Secret\nmetadata: {name: git, namespace: default}\nstringData: {username: x}\n");
     world.eventually("the missing key", || {
         world.kubectl(&["annotate", "--overwrite", "gitstatestore", "state", "look=1"]);
-        world.condition("gitstatestore state", "Ready")["message"].as_str().is_some_and(|m| m.contains("password")).then_some(())
+        world.condition("gitstatestore state", "Ready")["message"]
+            .as_str()
+            .is_some_and(|m| m.contains("password"))
+            .then_some(())
     });
     world.apply(&world.secret_with("default", "nobody", "not-the-password"));
     world.eventually("the refusal", || {
-        world.condition("gitstatestore state", "Ready")["message"].as_str().is_some_and(|m| !m.contains("password") && !m.contains("lacks")).then_some(())
+        world.condition("gitstatestore state", "Ready")["message"]
+            .as_str()
+            .is_some_and(|m| !m.contains("password") && !m.contains("lacks"))
+            .then_some(())
     });
     assert!(!world.log().contains("not-the-password"), "credentials are not logged");
     world.apply(&world.secret());

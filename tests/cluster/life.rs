@@ -72,10 +72,12 @@ fn a_team_waits_for_the_remote_and_many_share_a_commit() {
     let since = Instant::now();
     world.apply(&team("default", "stalled", "Stalled"));
     // The push of this one is under way while the others arrive.
-    world.eventually("the stalled push", || {
-        (since.elapsed() > Duration::from_secs(1)).then_some(())
-    });
-    assert_eq!(world.condition("team stalled", "Ready")["status"], serde_json::Value::Null, "not before the remote has it");
+    world.eventually("the stalled push", || (since.elapsed() > Duration::from_secs(1)).then_some(()));
+    assert_eq!(
+        world.condition("team stalled", "Ready")["status"],
+        serde_json::Value::Null,
+        "not before the remote has it"
+    );
     let many: String = (0..500).map(|i| team("default", &format!("t{i}"), "Many")).collect();
     world.apply(&many);
     world.wait_ready("team --all -n default");
@@ -158,12 +160,21 @@ fn two_repositories_a_flat_layout_and_tls() {
     );
     let message = world.wait_reason("gitstatestore infra", "StoreUnreachable");
     assert!(message.to_lowercase().contains("certificate"), "{message}");
-    world.kubectl(&["patch", "gitstatestore", "infra", "--type=merge", "-p", &format!(r#"{{"spec":{{"caBundle":"{ca}"}}}}"#)]);
+    world.kubectl(&[
+        "patch",
+        "gitstatestore",
+        "infra",
+        "--type=merge",
+        "-p",
+        &format!(r#"{{"spec":{{"caBundle":"{ca}"}}}}"#),
+    ]);
     world.wait_ready("gitstatestore/infra");
     world.apply(&team("default", "payments", "Payments"));
     world.wait_ready("team payments");
     assert_eq!(world.files("infra", "main"), [".keep", "terraform/org-payments.tf", "terraform/provider.tf"]);
-    assert!(world.files("catalog", "main").contains(&"resources/default/team/payments/backstage-team-payments.yaml".into()));
+    assert!(
+        world.files("catalog", "main").contains(&"resources/default/team/payments/backstage-team-payments.yaml".into())
+    );
     assert!(!world.files("catalog", "main").iter().any(|f| f.contains("terraform")));
     let places = world.get("team payments")["status"]["places"].as_array().map_or(0, Vec::len);
     assert_eq!(places, 2);
@@ -177,9 +188,11 @@ fn base64(bytes: &[u8]) -> String {
         .chunks(3)
         .flat_map(|chunk| {
             let n = chunk.iter().fold(0_u32, |n, b| n << 8 | u32::from(*b)) << (8 * (3 - chunk.len()));
-            (0..4).map(move |i| {
-                if i > chunk.len() { '=' } else { char::from(ALPHABET[(n >> (18 - 6 * i) & 63) as usize]) }
-            })
+            (0..4).map(
+                move |i| {
+                    if i > chunk.len() { '=' } else { char::from(ALPHABET[(n >> (18 - 6 * i) & 63) as usize]) }
+                },
+            )
         })
         .collect()
 }

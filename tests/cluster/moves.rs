@@ -8,7 +8,10 @@ fn a_changed_path_branch_or_store_moves_the_files() {
     world.repository("state");
     world.repository("other");
     world.apply(
-        &(world.secret() + &world.store("state", "") + &world.store("other", "") + &destination("host", "state", "a", "")),
+        &(world.secret()
+            + &world.store("state", "")
+            + &world.store("other", "")
+            + &destination("host", "state", "a", "")),
     );
     world.start("");
     world.apply(&team("default", "one", "One"));
@@ -18,7 +21,9 @@ fn a_changed_path_branch_or_store_moves_the_files() {
     assert!(has("state", "main", &format!("a/{file}")));
 
     // The destination's path: one commit.
-    let patch = |what: &str, spec: &str| world.kubectl(&["patch", what, "--type=merge", "-p", &format!(r#"{{"spec":{spec}}}"#)]);
+    let patch = |what: &str, spec: &str| {
+        world.kubectl(&["patch", what, "--type=merge", "-p", &format!(r#"{{"spec":{spec}}}"#)])
+    };
     patch("destination/host", r#"{"path":"b"}"#);
     world.eventually("the new path", || has("state", "main", &format!("b/{file}")).then_some(()));
     assert!(!has("state", "main", &format!("a/{file}")), "old and new place in one commit");
@@ -40,8 +45,10 @@ fn a_changed_path_branch_or_store_moves_the_files() {
     world.eventually("the old one cleared", || (!has("state", "next", &format!("deep/b/{file}"))).then_some(()));
     world.eventually("one place in the status", || {
         let places = world.get("team one")["status"]["places"].clone();
-        (places.as_array().is_some_and(|p| p.len() == 1 && p[0]["repository"].as_str().is_some_and(|r| r.ends_with("/other"))))
-            .then_some(())
+        (places
+            .as_array()
+            .is_some_and(|p| p.len() == 1 && p[0]["repository"].as_str().is_some_and(|r| r.ends_with("/other"))))
+        .then_some(())
     });
 
     // The url: the old repository is left as it is, and the store says so.
@@ -50,7 +57,8 @@ fn a_changed_path_branch_or_store_moves_the_files() {
     world.eventually("the third repository", || has("third", "main", &format!("b/{file}")).then_some(()));
     assert!(has("other", "main", &format!("b/{file}")));
     world.eventually("the store says so", || {
-        let message = world.condition("gitstatestore other", "Ready")["message"].as_str().unwrap_or_default().to_owned();
+        let message =
+            world.condition("gitstatestore other", "Ready")["message"].as_str().unwrap_or_default().to_owned();
         message.contains("/other").then_some(())
     });
 }
@@ -70,11 +78,20 @@ fn a_store_under_another_name_is_recognised_and_nothing_is_removed() {
     world.start("");
     world.apply(&team("default", "one", "One"));
     world.wait_ready("team one");
-    world.kubectl(&["patch", "destination", "host", "--type=merge", "-p", r#"{"spec":{"stateStoreRef":{"name":"alias"}}}"#]);
+    world.kubectl(&[
+        "patch",
+        "destination",
+        "host",
+        "--type=merge",
+        "-p",
+        r#"{"spec":{"stateStoreRef":{"name":"alias"}}}"#,
+    ]);
     world.eventually("the move", || {
         let places = world.get("team one")["status"]["places"].clone();
-        (places.as_array().is_some_and(|p| p.len() == 1 && p[0]["repository"].as_str().is_some_and(|r| r.contains("localhost"))))
-            .then_some(())
+        (places
+            .as_array()
+            .is_some_and(|p| p.len() == 1 && p[0]["repository"].as_str().is_some_and(|r| r.contains("localhost"))))
+        .then_some(())
     });
     assert!(world.files("state", "main").contains(&"resources/default/team/one/backstage-team-one.yaml".into()));
 }
@@ -97,7 +114,15 @@ fn placement_is_kept_and_a_mismatch_is_said() {
     world.eventually("the mismatch", || (world.condition("team one", "Ready")["reason"] == "Misplaced").then_some(()));
     assert_eq!(world.condition("team one", "Ready")["status"], "True");
     world.stop();
-    world.kubectl(&["patch", "team", "one", "--subresource=status", "--type=merge", "-p", r#"{"status":{"places":[]}}"#]);
+    world.kubectl(&[
+        "patch",
+        "team",
+        "one",
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+        r#"{"status":{"places":[]}}"#,
+    ]);
     world.start(settings);
     world.kubectl(&["patch", "team", "one", "--type=merge", "-p", r#"{"spec":{"name":"Uno"}}"#]);
     world.wait_ready("team one");
@@ -110,9 +135,7 @@ fn placement_is_kept_and_a_mismatch_is_said() {
 fn a_destination_goes_with_or_without_its_files_and_a_used_store_stays() {
     let mut world = World::new();
     world.repository("state");
-    world.apply(
-        &(world.secret() + &world.store("state", "") + &destination("all", "state", "all", "cleanup: all")),
-    );
+    world.apply(&(world.secret() + &world.store("state", "") + &destination("all", "state", "all", "cleanup: all")));
     world.start("");
     world.apply(&team("default", "one", "One"));
     world.wait_ready("team one");

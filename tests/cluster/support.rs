@@ -69,8 +69,7 @@ impl World {
         let info = serde_json::from_str(&line).unwrap_or_else(|_| {
             panic!("the real parts do not start; run `go -C tests/parts run . up` to see why: {line}")
         });
-        let world =
-            Self { parts, hold, info, operator: None, dir: TempDir::new().expect("a directory"), _slot: slot };
+        let world = Self { parts, hold, info, operator: None, dir: TempDir::new().expect("a directory"), _slot: slot };
         let crds = Command::new(env!("CARGO_BIN_EXE_kept")).arg("crd").output().expect("kept runs");
         world.apply(&String::from_utf8_lossy(&crds.stdout));
         world.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
@@ -233,7 +232,8 @@ impl World {
 
     /// Git, in the bare repository itself: what the remote holds, without asking it.
     pub fn git(&self, name: &str, args: &[&str]) -> String {
-        let output = Command::new("git").arg("-c").arg("safe.directory=*").arg("-C").arg(self.bare(name)).args(args).output();
+        let output =
+            Command::new("git").arg("-c").arg("safe.directory=*").arg("-C").arg(self.bare(name)).args(args).output();
         String::from_utf8_lossy(&output.expect("git runs").stdout).into_owned()
     }
 

@@ -1,0 +1,69 @@
+//! `kept apply`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::args::ApplyArgs;
+use super::input::Input;
+use super::jobs::{Going, Wanted, absent, jobs_for, prune_jobs};
+use super::open::Purpose;
+use super::report::{Row, report};
+use super::session::{Session, read};
+use super::submit::{Mode, submit};
+use super::{Answer, console};
+use crate::values::RequestKey;
+
+/// Renders and commits.
+pub(super) fn run(args: &ApplyArgs) -> Answer {
+    let (settings, mut input) = read(&args.input, false)?;
+    let empty = input.requests.is_empty() && input.rejected.is_empty();
+    if empty && !may_be_empty(args, &input)? {
+        return Ok(super::nothing_found(&input));
+    }
+    let purpose = if args.dry_run { Purpose::Look } else { Purpose::Write };
+    let opened = Session::open(&args.store, &mut input, settings, args.input.ignore_foreign, purpose);
+    let mut session = opened.inspect_err(|_| input.problems.iter().for_each(console::problem))?;
+    let going = prune(args, &input, &session);
+    let wanted = Wanted::walk(&session, &mut input, |key| going.contains_key(key));
+    let mut jobs = prune_jobs(&session, &going);
+    let pruned = jobs.len();
+    jobs.extend(jobs_for(wanted.desired));
+    let mode = if args.dry_run { Mode::Preview } else { Mode::Commit };
+    let submitted = submit(&mut session, &jobs, mode);
+    let mut rows: Vec<Row> = input.problems.iter().cloned().map(Row::failed).collect();
+    let done = jobs.iter().zip(submitted.done).enumerate();
+    rows.extend(done.map(|(i, (job, done))| {
+        super::report::warn_of_drift(job, &done);
+        Row::new(job, done, if i < pruned { "pruned" } else { "removed" })
+    }));
+    let code = report(&rows, args.output, args.dry_run);
+    Ok(super::with_stores(&session, code, 1))
+}
+
+/// Whether an input without requests is what the user means.
+fn may_be_empty(args: &ApplyArgs, input: &Input) -> Result<bool, String> {
+    if !args.prune || input.incomplete {
+        return Ok(false);
+    }
+    if !args.allow_empty {
+        return Err(
+            "the input has no requests: --prune would remove all that this writer recorded; pass --allow-empty if that is meant"
+                .into(),
+        );
+    }
+    Ok(true)
+}
+
+/// The owners that are recorded and absent from the input.
+fn prune(args: &ApplyArgs, input: &Input, session: &Session) -> Going {
+    if !args.prune {
+        return BTreeMap::new();
+    }
+    if input.incomplete {
+        console::warning(
+            "nothing is pruned: a part of the input could not be read or attributed, so what is absent may be in it",
+        );
+        return BTreeMap::new();
+    }
+    let given: BTreeSet<&RequestKey> = input.requests.iter().map(|asked| &asked.request.key).collect();
+    absent(session, |key: &RequestKey| input.rejected.contains(key) || given.contains(key))
+}

@@ -1,0 +1,278 @@
+//! What can be written on the command line. Only shapes are checked here; [`super::session`] makes
+//! sense of it. The comments are what users read as help, so they are plain text and not Markdown.
+#![allow(clippy::doc_markdown, reason = "see above")]
+
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Renders platform requests to manifests and commits them to Git state repositories.
+///
+/// A request is a custom resource such as a Team. kept reads requests from files, checks them,
+/// renders what they ask for, and commits it to the repository that your GitOps tool reads.
+/// `kept crd` lists the kinds it knows.
+#[derive(Debug, Parser)]
+#[command(name = "kept", version, styles = STYLES, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "\
+Exit status:
+  0  all is well
+  1  some requests failed; the others are done (diff: there are differences)
+  2  wrong usage, or nothing could be done (diff: 2 or more is any error)")]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    Render(RenderArgs),
+    Apply(ApplyArgs),
+    Diff(DiffArgs),
+    Delete(DeleteArgs),
+    Crd(CrdArgs),
+    Completions(CompletionsArgs),
+    // `run`, the operator, is listed here once the library has the controller that it starts.
+}
+
+/// Where requests come from, and how they are read.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Input")]
+pub(super) struct InputArgs {
+    /// A file, a directory (read recursively: .yaml, .yml, .json) or `-` for standard input. May be
+    /// repeated. Hidden files and kustomization.yaml are passed over.
+    #[arg(short = 'f', long = "filename", value_name = "FILE|DIR|-", required = true, action = clap::ArgAction::Append)]
+    pub(super) filename: Vec<PathBuf>,
+
+    /// The namespace of requests that name none.
+    #[arg(short = 'n', long, value_name = "NAME", default_value = "default")]
+    pub(super) namespace: String,
+
+    /// Pass over objects of kinds that kept does not know, rather than refuse them.
+    #[arg(long)]
+    pub(super) ignore_foreign: bool,
+
+    /// The settings, the same file that the operator reads.
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+}
+
+/// Where output goes to: the store.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Store")]
+pub(super) struct StoreArgs {
+    /// The state repository: a path (a bare repository is made there if there is none) or a URL.
+    /// Not needed if the input has GitStateStores and Destinations, by which requests are then
+    /// routed as in a cluster.
+    ///
+    /// Credentials for http(s) are never part of the URL: KEPT_GIT_USERNAME and KEPT_GIT_PASSWORD
+    /// (or the same with _FILE, naming files), or else Git's own credential helpers.
+    #[arg(long, value_name = "PATH|URL")]
+    pub(super) store: Option<String>,
+
+    /// The branch of --store.
+    #[arg(long, value_name = "NAME", default_value = "main", requires = "store")]
+    pub(super) branch: String,
+
+    /// Everything lies below this directory of --store.
+    #[arg(long, value_name = "DIR", default_value = ".", requires = "store")]
+    pub(super) path: String,
+
+    /// In whose name files are recorded; only that writer's files are ever changed or pruned.
+    #[arg(long, value_name = "NAME", default_value = "cli")]
+    pub(super) writer: String,
+
+    /// Take over what this writer recorded, for instance an operator's cluster UID. May be repeated.
+    #[arg(long, value_name = "WRITER")]
+    pub(super) adopt: Vec<String>,
+}
+
+/// The form of results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ResultFormat {
+    /// Aligned columns for people.
+    Table,
+    /// One JSON array.
+    Json,
+}
+
+/// The form of rendered files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum FileFormat {
+    /// A stream of YAML documents; text that is not YAML appears as comments.
+    Yaml,
+    /// One JSON array of `{path, content}`.
+    Json,
+}
+
+/// Render requests; no Git, no cluster.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  # Show what the requests in a directory render to
+  kept render -f teams/
+
+  # Write it as it would lie in the state repository
+  kept render -f teams/ --out rendered/
+
+  # One file of it, by name
+  kept render -f teams/ -o json | jq -r '.[] | select(.path | endswith(\".tf\")) | .content'
+
+  # What a cluster has
+  kubectl get teams -A -o yaml | kept render -f -")]
+pub(super) struct RenderArgs {
+    #[command(flatten)]
+    pub(super) input: InputArgs,
+
+    /// Write files below this directory, as they would lie below the store's root (with several
+    /// stores in the input: below a directory for each).
+    #[arg(long, value_name = "DIR", conflicts_with = "output")]
+    pub(super) out: Option<PathBuf>,
+
+    /// The form of what is printed.
+    #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value = "yaml")]
+    pub(super) output: FileFormat,
+}
+
+/// Render requests and commit the output.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  # Commit what the requests in a directory render to; made if missing
+  kept apply -f teams/ --store ./state.git
+
+  # To a server; credentials from Git's helpers or the environment
+  kept apply -f teams/ --store https://git.example.com/platform/state.git --path clusters/prod
+
+  # The directory is the whole truth: show what would go, then let it go
+  kept apply -f teams/ --store ./state.git --prune --dry-run
+  kept apply -f teams/ --store ./state.git --prune
+
+  # Routed as in a cluster, to the stores that the files themselves describe
+  kept apply -f stores.yaml -f teams/ --config settings.yaml")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub(super) struct ApplyArgs {
+    #[command(flatten)]
+    pub(super) input: InputArgs,
+
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+
+    /// What is given is the whole truth of this writer: remove what it recorded for requests that are
+    /// not in the input.
+    #[arg(long)]
+    pub(super) prune: bool,
+
+    /// Let --prune remove everything when the input has no requests at all.
+    #[arg(long, requires = "prune")]
+    pub(super) allow_empty: bool,
+
+    /// Show what would be done; write nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+
+    /// The form of the results.
+    #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value = "table")]
+    pub(super) output: ResultFormat,
+}
+
+/// Show what apply would change, as a unified diff.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Exit status: 0 nothing would change, 1 something would, 2 or more an error.
+
+Examples:
+  # What would an apply change?
+  kept diff -f teams/ --store ./state.git
+
+  # In a pipeline: fail if the repository is not what the requests say
+  kept diff -f teams/ --store \"$STATE_URL\" --branch main
+
+  # An edit that is not saved yet
+  sed 's/old@/new@/' teams/payments.yaml | kept diff -f - --store ./state.git")]
+pub(super) struct DiffArgs {
+    #[command(flatten)]
+    pub(super) input: InputArgs,
+
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+}
+
+/// Remove what requests own.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  # Remove the files of one request
+  kept delete -f teams/payments.yaml --store ./state.git
+
+  # Of every request in a directory, from the stores that the files describe
+  kept delete -f stores.yaml -f teams/
+
+  # Of requests that an operator wrote
+  kept delete -f teams/ --store ./state.git --adopt 6f1f8c1e-0c0b-4a57-9d0d-3a3b7e3f7d10")]
+pub(super) struct DeleteArgs {
+    #[command(flatten)]
+    pub(super) input: InputArgs,
+
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+
+    /// The form of the results.
+    #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value = "table")]
+    pub(super) output: ResultFormat,
+}
+
+/// Print the CustomResourceDefinitions.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  # Install them
+  kept crd | kubectl apply -f -
+
+  # Write one file for each
+  kept crd --out crds/
+
+  # Look one up
+  kept crd | grep 'kind: '")]
+pub(super) struct CrdArgs {
+    /// Write one file for each kind into this directory instead.
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+}
+
+/// Print a script that completes commands and flags in a shell.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  # bash, for this session
+  source <(kept completions bash)
+
+  # zsh, for good
+  kept completions zsh > \"${fpath[1]}/_kept\"
+
+  # fish, for good
+  kept completions fish > ~/.config/fish/completions/kept.fish")]
+pub(super) struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    pub(super) shell: Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}

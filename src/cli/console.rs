@@ -1,0 +1,116 @@
+//! The one place that prints: results on standard output, everything else on standard error, colour
+//! where a person looks.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+
+use super::problem::Problem;
+
+const RED: &str = "\x1b[31m";
+const YELLOW: &str = "\x1b[33m";
+const GREEN: &str = "\x1b[32m";
+const CYAN: &str = "\x1b[36m";
+const BOLD: &str = "\x1b[1m";
+const RESET: &str = "\x1b[0m";
+
+/// Prints to standard output. A reader that has gone away (`| head`) is no error of ours.
+pub(super) fn print(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+fn print_error(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Whether colours are wanted on a stream: <https://no-color.org>.
+fn coloured(stream: &impl IsTerminal) -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|v| v == "dumb");
+    stream.is_terminal() && !refused && !dumb
+}
+
+fn paint(text: &str, colour: &str, on: bool) -> String {
+    if on { format!("{colour}{text}{RESET}") } else { text.to_owned() }
+}
+
+/// Says why nothing can be done.
+pub(super) fn error(message: &str) {
+    let on = coloured(&io::stderr());
+    print_error(&format!("{} {}\n", paint("error:", RED, on), printable(message)));
+}
+
+/// Says what the user should know.
+pub(super) fn warning(message: &str) {
+    let on = coloured(&io::stderr());
+    print_error(&format!("{} {}\n", paint("warning:", YELLOW, on), printable(message)));
+}
+
+/// One line for each thing that is wrong, in the manner of compilers.
+pub(super) fn problem(problem: &Problem) {
+    let on = coloured(&io::stderr());
+    let mut text = String::new();
+    for note in &problem.notes {
+        let location = paint(&printable(&note.location()), BOLD, on && !note.location().is_empty());
+        let words = printable(&note.text(problem.subject.as_ref()));
+        let _ = writeln!(text, "{location}{} {words}", paint("error:", RED, on));
+    }
+    print_error(&text);
+}
+
+/// What comes from files and servers must not reach the terminal as control sequences.
+fn printable(text: &str) -> String {
+    let shown = |c: char| {
+        if c.is_control() && c != '\n' { c.escape_default().to_string() } else { c.to_string() }
+    };
+    text.trim_end().chars().map(shown).collect()
+}
+
+/// Prints a unified diff.
+pub(super) fn diff(text: &str) {
+    if !coloured(&io::stdout()) {
+        print(text);
+        return;
+    }
+    let mut painted = String::with_capacity(text.len() * 2);
+    for line in text.split_inclusive('\n') {
+        let body = line.trim_end_matches('\n');
+        let colour = match body.as_bytes() {
+            [b'+', b'+', b'+', ..] | [b'-', b'-', b'-', ..] | [b'd', b'i', b'f', b'f', ..] => BOLD,
+            [b'+', ..] => GREEN,
+            [b'-', ..] => RED,
+            [b'@', b'@', ..] => CYAN,
+            _ => "",
+        };
+        painted.push_str(&paint(&printable_line(body), colour, !colour.is_empty()));
+        painted.push('\n');
+    }
+    print(&painted);
+}
+
+fn printable_line(line: &str) -> String {
+    line.chars()
+        .map(|c| if c.is_control() && c != '\t' { c.escape_default().to_string() } else { c.to_string() })
+        .collect()
+}
+
+/// Aligned columns as kubectl prints them.
+pub(super) fn table(header: &[&str], rows: &[Vec<String>]) {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain([header[column].len()]).max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..header.len()).map(width).collect();
+    let line = |cells: &[String]| {
+        let mut text = String::new();
+        for (cell, width) in cells.iter().zip(&widths) {
+            let _ = write!(text, "{cell:width$}   ");
+        }
+        format!("{}\n", text.trim_end())
+    };
+    let mut text = line(&header.iter().map(|h| (*h).to_owned()).collect::<Vec<_>>());
+    for row in rows {
+        text.push_str(&line(row));
+    }
+    print(&text);
+}

@@ -1,0 +1,28 @@
+//! `kept delete`.
+
+use super::args::DeleteArgs;
+use super::jobs::removal_jobs;
+use super::open::Purpose;
+use super::report::{Row, report, warn_of_drift};
+use super::session::{Session, read};
+use super::submit::{Mode, submit};
+use super::{Answer, console};
+
+/// Removes what the requests of the input own.
+pub(super) fn run(args: &DeleteArgs) -> Answer {
+    let (settings, mut input) = read(&args.input, true)?;
+    if input.requests.is_empty() && input.rejected.is_empty() {
+        return Ok(super::nothing_found(&input));
+    }
+    let opened = Session::open(&args.store, &mut input, settings, args.input.ignore_foreign, Purpose::Remove);
+    let mut session = opened.inspect_err(|_| input.problems.iter().for_each(console::problem))?;
+    let jobs = removal_jobs(&session, &mut input);
+    let submitted = submit(&mut session, &jobs, Mode::Commit);
+    let mut rows: Vec<Row> = input.problems.iter().cloned().map(Row::failed).collect();
+    rows.extend(jobs.iter().zip(submitted.done).map(|(job, done)| {
+        warn_of_drift(job, &done);
+        Row::new(job, done, "removed")
+    }));
+    let code = report(&rows, args.output, false);
+    Ok(super::with_stores(&session, code, 1))
+}

@@ -1,0 +1,143 @@
+//! From requests to jobs: the street is walked for each, and what is absent is found.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::console;
+use super::input::{Asked, Input, subject_of};
+use super::problem::{Origin, Problem, Subject};
+use super::session::Session;
+use super::submit::Job;
+use crate::error::Explain;
+use crate::placement::{Branch, Known, KnownPlace, Site};
+use crate::promises;
+use crate::store::Change;
+use crate::street::{Desired, Failure, desire, removal};
+use crate::values::{Owner, RequestKey};
+
+/// Requests that have come to the end of the street.
+pub(super) struct Wanted {
+    pub(super) desired: Vec<(Subject, Origin, bool, Desired)>,
+}
+
+impl Wanted {
+    /// Walks the street for every request of the input. Those that fail are left to the input's
+    /// problems, and keep what they have.
+    pub(super) fn walk(session: &Session, input: &mut Input, going: impl Fn(&RequestKey) -> bool) -> Self {
+        let mut known = session.known(going);
+        let mut desired = Vec::new();
+        for asked in std::mem::take(&mut input.requests) {
+            let was_known = !known.places(&asked.request.key).is_empty();
+            match desire(asked.promise, &asked.request, session.view(&known)) {
+                Ok(wanted) => {
+                    for misplaced in &wanted.misplaced {
+                        console::warning(&format!("{}: {misplaced}", asked.subject()));
+                    }
+                    remember(&mut known, &asked.request.key, &wanted);
+                    desired.push((asked.subject(), asked.origin, was_known, wanted));
+                }
+                Err(failure) => {
+                    input.problems.push(problem(&asked, failure));
+                    input.rejected.insert(asked.request.key);
+                }
+            }
+        }
+        Self { desired }
+    }
+}
+
+/// What is on its way counts as known: a later request must not claim the same in another repository.
+fn remember(known: &mut Known, key: &RequestKey, wanted: &Desired) {
+    for (branch, change) in &wanted.changes {
+        for (root, places) in &change.roots {
+            for place in places {
+                let place = KnownPlace {
+                    destination: place.destination.clone(),
+                    directories: place.directories.clone(),
+                    site: Site { branch: branch.clone(), root: root.clone() },
+                };
+                known.add(key, place, &change.claims);
+            }
+        }
+    }
+}
+
+fn problem(asked: &Asked, failure: Failure) -> Problem {
+    match failure {
+        Failure::Invalid(invalid) => {
+            Problem::mistakes(asked.subject(), &asked.origin, invalid.reason, invalid.mistakes)
+        }
+        other => Problem::failed(asked.subject(), Some(&asked.origin), &other as &dyn Explain),
+    }
+}
+
+/// Jobs that write.
+pub(super) fn jobs_for(desired: Vec<(Subject, Origin, bool, Desired)>) -> impl Iterator<Item = Job> {
+    desired.into_iter().map(|(subject, origin, known, desired)| Job {
+        subject,
+        origin: Some(origin),
+        removal: false,
+        known,
+        desired,
+    })
+}
+
+/// Jobs that remove the requests of the input.
+pub(super) fn removal_jobs(session: &Session, input: &mut Input) -> Vec<Job> {
+    let known = session.known(|_| false);
+    let jobs = std::mem::take(&mut input.requests).into_iter().map(|asked| Job {
+        subject: asked.subject(),
+        origin: Some(asked.origin),
+        removal: true,
+        known: true,
+        desired: removal(&asked.request, session.view(&known)),
+    });
+    jobs.collect()
+}
+
+/// Requests whose files are to go, with every record of them.
+pub(super) type Going = BTreeMap<RequestKey, BTreeMap<Owner, BTreeSet<Site>>>;
+
+/// The recorded requests that are not present.
+pub(super) fn absent(session: &Session, present: impl Fn(&RequestKey) -> bool) -> Going {
+    let mut going = Going::new();
+    for (owner, site) in session.recorded() {
+        if !present(&owner.key) {
+            going.entry(owner.key.clone()).or_default().entry(owner).or_default().insert(site);
+        }
+    }
+    going
+}
+
+/// Jobs that remove what is absent.
+pub(super) fn prune_jobs(session: &Session, going: &Going) -> Vec<Job> {
+    let owners = going.values().flatten();
+    owners
+        .map(|(owner, sites)| {
+            let kind = kind_of(&owner.key);
+            let mut changes: BTreeMap<Branch, Change> = BTreeMap::new();
+            for site in sites {
+                let change = changes.entry(site.branch.clone()).or_insert_with(|| Change {
+                    owner: owner.clone(),
+                    kind: kind.clone(),
+                    uid: String::new(),
+                    generation: 0,
+                    input: String::new(),
+                    created: None,
+                    claims: BTreeSet::new(),
+                    adopt: session.adopt.clone(),
+                    unless_head: BTreeSet::new(),
+                    roots: BTreeMap::new(),
+                });
+                change.roots.insert(site.root.clone(), Vec::new());
+            }
+            let desired = Desired { changes, leave: BTreeMap::new(), misplaced: Vec::new(), facts: BTreeMap::new() };
+            Job { subject: subject_of(&kind, &owner.key), origin: None, removal: true, known: true, desired }
+        })
+        .collect()
+}
+
+/// The kind of a recorded request; a record knows the promise only.
+fn kind_of(key: &RequestKey) -> String {
+    let promise = promises::all().iter().find(|promise| promise.name() == key.promise);
+    promise.map_or_else(|| key.promise.clone(), |promise| promise.crd().spec.names.kind.clone())
+}

@@ -1,0 +1,164 @@
+//! Opens the repositories of a landscape, with the credentials that there are for each.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Secret;
+use url::Url;
+
+use super::credentials::{Basic, Helper};
+use super::input::Object;
+use super::landscape::local_path;
+use super::progress::Progress;
+use crate::api::git_state_store::may_carry_credentials;
+use crate::placement::{Auth, Branch, Landscape, StateStore};
+use crate::store::{Access, Engine, Error, Record, credentials as secret_credentials};
+use crate::values::RelPath;
+
+/// What is going to be done with a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Commit to it; made if `--store` names one that is not there.
+    Write,
+    /// Remove from it.
+    Remove,
+    /// Only look.
+    Look,
+}
+
+/// A repository in use.
+pub(super) struct Opened {
+    pub(super) engine: Engine,
+    /// What is recorded there, by store root.
+    pub(super) records: BTreeMap<RelPath, Vec<Arc<Record>>>,
+    /// Stands in for a repository that is not there yet; kept for as long as it is looked at.
+    _scratch: Option<tempfile::TempDir>,
+}
+
+/// Opens a branch and reads its records.
+pub(super) struct Opener<'a> {
+    pub(super) landscape: &'a Landscape,
+    pub(super) secrets: &'a [Object],
+    pub(super) purpose: Purpose,
+    /// The store comes from `--store`, not from the input.
+    pub(super) from_flag: bool,
+    /// What the environment gives for `--store`.
+    pub(super) environment: Option<Basic>,
+}
+
+impl Opener<'_> {
+    /// Opens `branch`.
+    pub(super) fn open(&self, branch: &Branch) -> Result<Opened, Error> {
+        let store = self.landscape.store_for(branch).ok_or_else(|| Error::NotFound("no store names it".into()))?;
+        let mut access = store.access(self.known_credentials(store)?);
+        let scratch = self.make_or_pretend(&mut access)?;
+        let mut engine = self.connect(&access)?;
+        let roots = self.landscape.stores.values().filter(|s| s.branch == *branch).map(|s| s.path.clone());
+        let mut records = BTreeMap::new();
+        for root in roots {
+            let found = engine.records(&root)?;
+            records.insert(root, found);
+        }
+        Ok(Opened { engine, records, _scratch: scratch })
+    }
+
+    fn known_credentials(&self, store: &StateStore) -> Result<Option<Basic>, Error> {
+        match &store.auth {
+            Auth::Basic { namespace, name } => secret_basic(self.secrets, namespace, name).map(Some),
+            Auth::None if !self.from_flag || local_path(&store.url).is_some() => Ok(None),
+            Auth::None => match &self.environment {
+                Some(_) if !may_carry_credentials(&store.url) => Err(Error::Unauthorized(format!(
+                    "credentials are not sent over plain http to {}: use https, or describe the store in a GitStateStore with allowInsecureHTTP",
+                    store.branch.remote
+                ))),
+                basic => Ok(basic.clone()),
+            },
+        }
+    }
+
+    /// A local repository that `--store` names is made on the first apply. Whoever only looks sees an
+    /// empty one, and none is left behind.
+    fn make_or_pretend(&self, access: &mut Access) -> Result<Option<tempfile::TempDir>, Error> {
+        let missing = self.from_flag && local_path(&access.url).is_some_and(is_absent);
+        if !missing {
+            return Ok(None);
+        }
+        access.create = self.purpose != Purpose::Remove;
+        if self.purpose != Purpose::Look {
+            return Ok(None);
+        }
+        let scratch = tempfile::tempdir().map_err(|e| Error::Git(format!("no temporary directory: {e}")))?;
+        access.url = scratch.path().join("state.git").to_string_lossy().into_owned();
+        Ok(Some(scratch))
+    }
+
+    /// Connects as git does: without credentials if the server asks for none, or else with what the
+    /// helpers know.
+    fn connect(&self, access: &Access) -> Result<Engine, Error> {
+        let progress = Progress::start(format!("reading {}", access.url));
+        let mut engine = Engine::open(access.clone())?;
+        let first = self.reach(&mut engine);
+        drop(progress);
+        match first {
+            Ok(()) => return Ok(engine),
+            Err(Error::Unauthorized(_)) if self.from_flag && access.basic.is_none() => {}
+            Err(error) => return Err(error),
+        }
+        let refused = |why: &str| {
+            let advice = "set KEPT_GIT_USERNAME and KEPT_GIT_PASSWORD (or the same with _FILE), or store them with git's credential helper";
+            Error::Unauthorized(format!("{} {why}: {advice}", access.url))
+        };
+        let url = Url::parse(&access.url).map_err(|e| Error::NotFound(format!("{}: {e}", access.url)))?;
+        if !may_carry_credentials(&access.url) {
+            return Err(refused("asks for credentials, which are not sent over plain http"));
+        }
+        let helper = Helper::fill(&url).ok_or_else(|| refused("asks for credentials, and git knows none"))?;
+        engine.set_access(Access { basic: Some(helper.basic()), ..access.clone() });
+        let progress = Progress::start(format!("reading {}", access.url));
+        let second = self.reach(&mut engine);
+        drop(progress);
+        match second {
+            Ok(()) => {
+                helper.approve();
+                Ok(engine)
+            }
+            Err(Error::Unauthorized(_)) => {
+                helper.reject();
+                Err(refused("refuses the credentials that git has for it"))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn reach(&self, engine: &mut Engine) -> Result<(), Error> {
+        if self.purpose != Purpose::Look {
+            engine.probe()?;
+        }
+        engine.refresh().map(drop)
+    }
+}
+
+fn is_absent(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound)
+}
+
+fn secret_basic(secrets: &[Object], namespace: &str, name: &str) -> Result<Basic, Error> {
+    let full = format!("{namespace}/{name}");
+    let mut found = secrets.iter().filter(|s| s.subject.namespace == namespace && s.subject.name == name);
+    let (Some(object), None) = (found.next(), found.next()) else {
+        return Err(Error::Unauthorized(format!(
+            "the Secret {full} that spec.secretRef names must be in the input, once: give it with -f"
+        )));
+    };
+    // What the Secret holds must not get into the message.
+    let secret: Secret = serde_json::from_value(object.value.clone()).map_err(|_| {
+        Error::Unauthorized(format!(
+            "the Secret {full} at {} is malformed: data holds base64, stringData holds text",
+            object.origin.place()
+        ))
+    })?;
+    let text = |key: &str| secret.string_data.as_ref()?.get(key).map(|v| v.clone().into_bytes());
+    let data = |key: &str| secret.data.as_ref()?.get(key).map(|v| v.0.clone());
+    secret_credentials(|key| text(key).or_else(|| data(key)), &full)
+}

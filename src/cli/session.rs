@@ -1,0 +1,138 @@
+//! What the commands that use a repository have in common: settings, input, stores, and what is
+//! already recorded there.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::args::{InputArgs, StoreArgs};
+use super::input::{Input, Options, collect};
+use super::landscape::{landscape, refuse_unused_secrets};
+use super::open::{Opened, Opener, Purpose};
+use super::{console, credentials};
+use crate::config::{NAME_RULE, Settings, is_name};
+use crate::placement::{Branch, Known, KnownPlace, Landscape, Site};
+use crate::store;
+use crate::street::View;
+use crate::values::{Owner, RequestKey};
+
+/// Everything is read and connected; nothing is written yet.
+pub(super) struct Session {
+    pub(super) settings: Settings,
+    pub(super) landscape: Landscape,
+    pub(super) branches: BTreeMap<Branch, Result<Opened, store::Error>>,
+    pub(super) writer: String,
+    pub(super) adopt: Vec<String>,
+}
+
+/// Reads settings and input.
+pub(super) fn read(args: &InputArgs, names_only: bool) -> Result<(Settings, Input), String> {
+    check_name("--namespace", &args.namespace)?;
+    let settings = settings(args.config.as_deref())?;
+    let input = collect(&Options {
+        paths: &args.filename,
+        namespace: &args.namespace,
+        ignore_foreign: args.ignore_foreign,
+        names_only,
+    })?;
+    Ok((settings, input))
+}
+
+fn settings(path: Option<&Path>) -> Result<Settings, String> {
+    path.map_or_else(|| Ok(Settings::default()), |path| Settings::load(path).map_err(|e| e.to_string()))
+}
+
+impl Session {
+    /// Opens every store there is: what is recorded in one decides what belongs into another.
+    pub(super) fn open(
+        args: &StoreArgs,
+        input: &mut Input,
+        settings: Settings,
+        ignore_foreign: bool,
+        purpose: Purpose,
+    ) -> Result<Self, String> {
+        check_name("--writer", &args.writer)?;
+        let mut adopt = args.adopt.clone();
+        for name in &adopt {
+            check_name("--adopt", name)?;
+        }
+        adopt.extend(settings.adopt.iter().cloned());
+        adopt.retain(|name| *name != args.writer);
+        let landscape = landscape(args, input)?;
+        if !ignore_foreign {
+            refuse_unused_secrets(&landscape, input);
+        }
+        let from_flag = args.store.is_some();
+        let environment = if from_flag { credentials::from_environment()? } else { None };
+        let opener = Opener { landscape: &landscape, secrets: &input.secrets, purpose, from_flag, environment };
+        let names: std::collections::BTreeSet<Branch> = landscape.stores.values().map(|s| s.branch.clone()).collect();
+        let branches = names.into_iter().map(|branch| (branch.clone(), opener.open(&branch))).collect();
+        Ok(Self { settings, landscape, branches, writer: args.writer.clone(), adopt })
+    }
+
+    /// The stores that cannot be used, in words.
+    pub(super) fn failed(&self) -> Vec<String> {
+        self.branches.iter().filter_map(|(b, o)| o.as_ref().err().map(|e| self.store_error(b, e))).collect()
+    }
+
+    fn store_error(&self, branch: &Branch, error: &store::Error) -> String {
+        let names: Vec<&str> =
+            self.landscape.stores.values().filter(|s| s.branch == *branch).map(|s| s.name.as_str()).collect();
+        format!("store {} ({branch}): {error}", names.join(", "))
+    }
+
+    /// Whose records are ours.
+    fn is_ours(&self, owner: &Owner) -> bool {
+        owner.writer == self.writer || self.adopt.contains(&owner.writer)
+    }
+
+    /// Every owner that is recorded for this writer and those it takes over, and where.
+    pub(super) fn recorded(&self) -> Vec<(Owner, Site)> {
+        let mut found = Vec::new();
+        for (branch, opened) in &self.branches {
+            let Ok(opened) = opened else { continue };
+            for (root, records) in &opened.records {
+                let site = Site { branch: branch.clone(), root: root.clone() };
+                let ours = records.iter().filter(|r| self.is_ours(&r.owner));
+                found.extend(ours.map(|r| (r.owner.clone(), site.clone())));
+            }
+        }
+        found
+    }
+
+    /// What is recorded, as the street reads it, without the requests that are about to go.
+    pub(super) fn known(&self, going: impl Fn(&RequestKey) -> bool) -> Known {
+        let mut known = Known::default();
+        for (branch, opened) in &self.branches {
+            let Ok(opened) = opened else { continue };
+            for (root, records) in &opened.records {
+                for record in records.iter().filter(|r| self.is_ours(&r.owner) && !going(&r.owner.key)) {
+                    for place in &record.places {
+                        let place = KnownPlace {
+                            destination: place.destination.clone(),
+                            directories: place.directories.clone(),
+                            site: Site { branch: branch.clone(), root: root.clone() },
+                        };
+                        known.add(&record.owner.key, place, &record.claims);
+                    }
+                }
+            }
+        }
+        known
+    }
+
+    /// The snapshots as the street takes them.
+    pub(super) fn view<'a>(&'a self, known: &'a Known) -> View<'a> {
+        View { settings: &self.settings, landscape: &self.landscape, known, writer: &self.writer, adopt: &self.adopt }
+    }
+}
+
+/// Names that become parts of paths: as DNS labels.
+fn check_name(flag: &str, name: &str) -> Result<(), String> {
+    if is_name(name) { Ok(()) } else { Err(format!("{flag} {name:?} is not a name: {NAME_RULE}")) }
+}
+
+/// Prints the problems of the input; whether there were any.
+pub(super) fn print_problems(input: &Input) -> bool {
+    input.problems.iter().for_each(console::problem);
+    !input.problems.is_empty()
+}

@@ -1,0 +1,193 @@
+//! Brings changes to their repositories, in the order that loses nothing: new places first, then the
+//! old ones go.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::problem::{Origin, Subject};
+use super::progress::Progress;
+use super::session::Session;
+use crate::placement::{Branch, workload_files};
+use crate::store::{self, Change, Chore, Footprint, Outcome, Receipt};
+use crate::street::Desired;
+use crate::values::RelPath;
+
+/// What is to become of one owner.
+pub(super) struct Job {
+    pub(super) subject: Subject,
+    pub(super) origin: Option<Origin>,
+    /// It goes; otherwise it is written.
+    pub(super) removal: bool,
+    /// Something is recorded of it already.
+    pub(super) known: bool,
+    pub(super) desired: Desired,
+}
+
+/// A place that a repository confirmed.
+#[derive(Serialize)]
+pub(super) struct Confirmed {
+    destination: String,
+    repository: String,
+    branch: String,
+    /// Below the repository's root.
+    path: RelPath,
+    commit: String,
+}
+
+/// What became of it.
+#[derive(Default)]
+pub(super) struct Done {
+    pub(super) files: usize,
+    pub(super) created: bool,
+    pub(super) commits: Vec<String>,
+    pub(super) places: Vec<Confirmed>,
+    pub(super) errors: Vec<store::Error>,
+    pub(super) drift: Vec<RelPath>,
+}
+
+/// Whether it is done or only tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    Commit,
+    Preview,
+}
+
+/// What came of it all.
+pub(super) struct Submitted {
+    /// One for each job.
+    pub(super) done: Vec<Done>,
+    /// In [`Mode::Preview`]: what would change, by branch.
+    pub(super) diffs: BTreeMap<Branch, String>,
+}
+
+/// Does what the jobs ask for, or finds out what that would be.
+pub(super) fn submit(session: &mut Session, jobs: &[Job], mode: Mode) -> Submitted {
+    let mut all = Submitted { done: jobs.iter().map(|_| Done::default()).collect(), diffs: BTreeMap::new() };
+    let mut first: Batches = BTreeMap::new();
+    for (i, job) in jobs.iter().enumerate() {
+        for (branch, change) in &job.desired.changes {
+            first.entry(branch.clone()).or_default().push((i, change.clone()));
+        }
+    }
+    run(session, first, mode, &mut all);
+    let mut second: Batches = BTreeMap::new();
+    for (i, job) in jobs.iter().enumerate().filter(|(_, job)| !job.desired.leave.is_empty()) {
+        if !all.done[i].errors.is_empty() {
+            continue;
+        }
+        for (branch, change) in &job.desired.leave {
+            let mut change = change.clone();
+            if mode == Mode::Commit {
+                change.unless_head.extend(all.done[i].commits.iter().cloned());
+            }
+            second.entry(branch.clone()).or_default().push((i, change));
+        }
+    }
+    run(session, second, mode, &mut all);
+    all
+}
+
+type Batches = BTreeMap<Branch, Vec<(usize, Change)>>;
+
+fn run(session: &mut Session, batches: Batches, mode: Mode, all: &mut Submitted) {
+    for (branch, mut batch) in batches {
+        // What goes first makes room: an identity that is given up can be taken in the same commit.
+        batch.sort_by_key(|(_, change)| change.roots.values().any(|places| !places.is_empty()));
+        let changes: Vec<Change> = batch.iter().map(|(_, change)| change.clone()).collect();
+        let outcomes = attempt(session, &branch, &changes, mode, &mut all.diffs);
+        let repository = session.landscape.store_for(&branch).map(|s| s.url.clone()).unwrap_or_default();
+        for ((i, change), outcome) in batch.iter().zip(outcomes) {
+            match outcome {
+                Ok(mut receipt) => {
+                    if mode == Mode::Preview {
+                        // Nothing is committed, so there is no commit to name.
+                        receipt.commit.clear();
+                    }
+                    note(&mut all.done[*i], (&repository, &branch.name), change, receipt);
+                }
+                Err(error) => all.done[*i].errors.push(error),
+            }
+        }
+    }
+}
+
+fn attempt(
+    session: &mut Session,
+    branch: &Branch,
+    changes: &[Change],
+    mode: Mode,
+    diffs: &mut BTreeMap<Branch, String>,
+) -> Vec<Outcome> {
+    let chores = chores(session, branch, changes);
+    let all_fail = |error: &store::Error| vec![Err(error.clone()); changes.len()];
+    let opened = match session.branches.get_mut(branch) {
+        Some(Ok(opened)) => opened,
+        Some(Err(error)) => return all_fail(error),
+        None => return all_fail(&store::Error::NotFound(format!("no store of this run names {branch}"))),
+    };
+    let _progress = Progress::start(format!("{} changes to {branch}", changes.len()));
+    let outcomes = match mode {
+        Mode::Commit => opened.engine.commit(changes, &chores),
+        Mode::Preview => opened.engine.preview(changes, &chores).map(|preview| {
+            if preview.changed {
+                diffs.entry(branch.clone()).or_default().push_str(&preview.diff);
+            }
+            preview.outcomes
+        }),
+    };
+    outcomes.unwrap_or_else(|error| all_fail(&error))
+}
+
+/// A destination that is written to gets the files that keep its folders from being empty.
+fn chores(session: &Session, branch: &Branch, changes: &[Change]) -> Vec<Chore> {
+    let is_written = changes.iter().any(|c| c.roots.values().any(|places| !places.is_empty()));
+    if !is_written {
+        return Vec::new();
+    }
+    let landscape = &session.landscape;
+    let here = landscape.destinations.values().filter_map(|destination| {
+        let site = landscape.site(destination).filter(|site| site.branch == *branch)?;
+        Some(Chore::Ensure { files: workload_files(destination, &site.root) })
+    });
+    here.collect()
+}
+
+fn note(done: &mut Done, (repository, branch): (&str, &str), change: &Change, receipt: Receipt) {
+    done.files += receipt.files_changed;
+    done.created |= receipt.created;
+    done.drift.extend(receipt.drift);
+    for (root, places) in &change.roots {
+        done.places.extend(places.iter().map(|place| {
+            let path = match &place.footprint {
+                Footprint::Exclusive { dir, .. } => dir.clone(),
+                Footprint::Shared { files } => common_directory(files.keys()),
+                Footprint::Fragment { file, .. } => file.clone(),
+            };
+            Confirmed {
+                repository: repository.to_owned(),
+                branch: branch.to_owned(),
+                destination: place.destination.clone(),
+                path: root.join(&path),
+                commit: receipt.commit.clone(),
+            }
+        }));
+    }
+    if !receipt.commit.is_empty() && !done.commits.contains(&receipt.commit) {
+        done.commits.push(receipt.commit);
+    }
+}
+
+/// The directory that all of these files lie in.
+fn common_directory<'a>(files: impl Iterator<Item = &'a RelPath>) -> RelPath {
+    let mut common: Option<Vec<&str>> = None;
+    for file in files {
+        let mut parts: Vec<&str> = file.components().collect();
+        parts.pop();
+        common = Some(match common {
+            None => parts,
+            Some(known) => known.into_iter().zip(parts).take_while(|(a, b)| a == b).map(|(a, _)| a).collect(),
+        });
+    }
+    common.unwrap_or_default().join("/").parse().unwrap_or_default()
+}
