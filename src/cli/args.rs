@@ -39,7 +39,7 @@ pub(super) enum Command {
     Delete(DeleteArgs),
     Crd(CrdArgs),
     Completions(CompletionsArgs),
-    // `run`, the operator, is listed here once the library has the controller that it starts.
+    Run(super::run::Run),
 }
 
 /// Where requests come from, and how they are read.

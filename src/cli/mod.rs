@@ -26,6 +26,7 @@ mod problem;
 mod progress;
 mod render;
 mod report;
+mod run;
 mod session;
 mod submit;
 
@@ -62,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Delete(args) => delete::run(args),
         Command::Crd(args) => crd::run(args),
         Command::Completions(args) => completions::run(args),
+        Command::Run(args) => args.run(),
     };
     answer.unwrap_or_else(|message| {
         console::error(&message);
