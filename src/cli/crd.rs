@@ -18,7 +18,7 @@ pub(super) fn run(args: &CrdArgs) -> Answer {
             stream.push_str(&text);
             continue;
         };
-        let name = format!("{}.{}.yaml", crd.spec.names.plural, crd.spec.group);
+        let name = format!("{}_{}.yaml", crd.spec.group, crd.spec.names.plural);
         std::fs::create_dir_all(dir)
             .and_then(|()| std::fs::write(dir.join(&name), text))
             .map_err(|e| format!("{}: {e}", dir.join(&name).display()))?;

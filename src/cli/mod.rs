@@ -62,8 +62,9 @@ pub fn main() -> ExitCode {
         Command::Diff(args) => diff::run(args),
         Command::Delete(args) => delete::run(args),
         Command::Crd(args) => crd::run(args),
-        Command::Run(args) => session::settings(args.config.as_deref()).and_then(|settings| args.run(settings)),
+        Command::Run(args) => args.run(),
         Command::Completions(args) => completions::run(args),
+        Command::Run(args) => args.run(),
     };
     answer.unwrap_or_else(|message| {
         console::error(&message);

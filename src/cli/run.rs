@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::Answer;
 use crate::config::Settings;
 
 /// Run the operator, against the cluster that KUBECONFIG or the service account names.
@@ -23,7 +24,7 @@ Logs go to standard error; KEPT_LOG sets the level (debug, info, warn, error).")
 pub(super) struct Run {
     /// The settings, the same file that the other commands read.
     #[arg(long, value_name = "FILE")]
-    pub(super) config: Option<PathBuf>,
+    config: Option<PathBuf>,
     /// The form of logs.
     #[arg(long, value_enum, default_value = "text")]
     log_format: LogFormat,
@@ -38,8 +39,12 @@ enum LogFormat {
 }
 
 impl Run {
-    /// Runs until SIGTERM or SIGINT. The error is a sentence for people.
-    pub(super) fn run(&self, settings: Settings) -> Result<ExitCode, String> {
+    /// Runs until SIGTERM or SIGINT.
+    pub(super) fn run(&self) -> Answer {
+        let settings = match &self.config {
+            Some(file) => Settings::load(file).map_err(|e| e.to_string())?,
+            None => Settings::default(),
+        };
         crate::telemetry::start(self.log_format == LogFormat::Json);
         let runtime = tokio::runtime::Runtime::new().map_err(|e| format!("no threads for the operator: {e}"))?;
         let stop = async {

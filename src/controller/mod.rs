@@ -179,7 +179,7 @@ async fn names(client: &Client, resource: &ApiResource) -> Result<Vec<String>, E
     loop {
         match api.list_metadata(&ListParams::default()).await {
             Ok(list) => return Ok(list.items.iter().map(ResourceExt::name_any).collect()),
-            Err(kube::Error::Api(status)) if status.is_not_found() => {
+            Err(kube::Error::Api(status)) if status.code == 404 => {
                 tracing::warn!(
                     "the CustomResourceDefinitions are not installed (`kept crd | kubectl apply -f -`); waiting"
                 );

@@ -55,7 +55,7 @@ pub(super) async fn release(api: &Api<DynamicObject>, object: &DynamicObject) ->
     let wanted: Vec<&str> =
         object.finalizers().iter().map(String::as_str).filter(|f| *f != FINALIZER && !f.starts_with(KRATIX)).collect();
     match set_finalizers(api, object, &wanted).await {
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
         other => other,
     }
 }
@@ -76,7 +76,7 @@ pub(super) async fn write_status(
     let Some(patch) = merge_patch(&current, status) else { return Ok(()) };
     let patch = json!({"status": patch});
     match api.patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(&patch)).await {
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
         other => other.map(drop),
     }
 }

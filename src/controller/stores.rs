@@ -94,10 +94,10 @@ async fn look(store: &StateStore, context: &Context) -> Result<Found, store::Err
 async fn basic(client: &Client, namespace: &str, name: &str) -> Result<(String, String), store::Error> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
     let secret = api.get(name).await.map_err(|error| match error {
-        kube::Error::Api(status) if status.is_not_found() => store::Error::Unauthorized(format!(
+        kube::Error::Api(status) if status.code == 404 => store::Error::Unauthorized(format!(
             "the Secret {namespace}/{name} that spec.secretRef names does not exist: create it with the keys username and password"
         )),
-        kube::Error::Api(status) if status.is_forbidden() => store::Error::Unauthorized(format!(
+        kube::Error::Api(status) if status.code == 403 => store::Error::Unauthorized(format!(
             "kept may not read the Secret {namespace}/{name} that spec.secretRef names: allow it to get Secrets in that namespace"
         )),
         error => store::Error::Unreachable(format!("the Secret {namespace}/{name} could not be read: {error}")),

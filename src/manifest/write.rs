@@ -3,7 +3,7 @@
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-use serde_saphyr::LitStr;
+use serde_saphyr::{DoubleQuoted, LitStr};
 
 /// One YAML document, without a directive or `---`, ending in a newline. The same value gives the
 /// same text.
@@ -20,11 +20,20 @@ pub fn to_yaml(value: &Value) -> String {
     let written = serde_saphyr::to_string_with_options(&Ordered(value), options);
     // JSON is YAML, so that even what the serializer cannot write has a text.
     let text = written.unwrap_or_else(|_| value.to_string());
+    text.lines().map(finished_line).collect()
+}
+
+fn finished_line(line: &str) -> String {
     // Blanks alone on a line stand for an empty line of a literal block, the only scalar that spans
     // lines here: without them diffs have no trailing blanks.
-    text.lines()
-        .map(|line| if line.trim_start_matches(' ').is_empty() { "\n".into() } else { format!("{line}\n") })
-        .collect()
+    if line.trim_start_matches(' ').is_empty() {
+        return "\n".into();
+    }
+    // Only a key at the root can look like a marker here; plain, it has no colon in it.
+    match line.split_once(':') {
+        Some((key, rest)) if looks_like_marker(line) => format!("{}:{rest}\n", Value::from(key)),
+        _ => format!("{line}\n"),
+    }
 }
 
 struct Ordered<'a>(&'a Value);
@@ -48,6 +57,7 @@ impl Serialize for Ordered<'_> {
                 }
                 seq.end()
             }
+            Value::String(text) if looks_like_marker(text) => DoubleQuoted(text).serialize(serializer),
             Value::String(text) if fits_literal_block(text) => LitStr(text).serialize(serializer),
             other => other.serialize(serializer),
         }
@@ -57,6 +67,11 @@ impl Serialize for Ordered<'_> {
 fn rank(key: &str) -> usize {
     const FIRST: [&str; 5] = ["apiVersion", "kind", "metadata", "name", "namespace"];
     FIRST.iter().position(|first| *first == key).unwrap_or(FIRST.len())
+}
+
+/// Tools that split streams into documents line by line take more for a marker than YAML does.
+fn looks_like_marker(text: &str) -> bool {
+    text.starts_with("---") || text.starts_with("...")
 }
 
 /// Whether all readers read a literal block of this text as this text. They differ when its first

@@ -1,6 +1,8 @@
 //! The synchronous heart of the store: one per remote and branch. It holds a base commit, applies changes
 //! to it in memory, and publishes the result by compare-and-swap.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 use std::path::PathBuf;
@@ -157,7 +159,8 @@ impl Engine {
         for attempt in 0..ATTEMPTS {
             pause(attempt);
             let known = self.base;
-            let base = self.base()?;
+            let wary = changes.iter().any(|change| !change.unless_head.is_empty());
+            let base = if wary { self.look()? } else { self.base()? };
             // Whether `base` was seen at the remote during this call, not only at some time before.
             let fresh = known != Some(base) || attempt > 0;
             match self.try_publish(base, fresh, changes, chores)? {
@@ -236,7 +239,8 @@ impl Engine {
     fn try_publish(&mut self, base: Base, fresh: bool, changes: &[Change], chores: &[Chore]) -> Result<Attempt, Error> {
         let transport = connect(&self.access, &mut self.transport)?;
         let found = base.commit.map(|id| id.to_string()).unwrap_or_default();
-        let built = build(transport.repo(), &self.access, base, &mut self.indexes, changes, chores);
+        let changes = heeding_head(changes, &found);
+        let built = build(transport.repo(), &self.access, base, &mut self.indexes, &changes, chores);
         let Ok(built) = built else {
             // Nobody knows how far it came.
             self.indexes.clear();
@@ -264,6 +268,19 @@ impl Engine {
             Pushed::Unknown(error) => Attempt::Unknown { commit, published, error },
         })
     }
+}
+
+/// The changes, without anything to do in those that spare this head.
+fn heeding_head<'a>(changes: &'a [Change], head: &str) -> Cow<'a, [Change]> {
+    let spares = |change: &Change| change.unless_head.contains(head);
+    if !changes.iter().any(spares) {
+        return Cow::Borrowed(changes);
+    }
+    let heeding = |change: &Change| {
+        let roots = if spares(change) { BTreeMap::new() } else { change.roots.clone() };
+        Change { roots, ..change.clone() }
+    };
+    changes.iter().map(heeding).collect()
 }
 
 /// How one attempt ended.

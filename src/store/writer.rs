@@ -79,11 +79,11 @@ impl Shared {
 }
 
 impl Writer {
-    /// Starts the writer of a branch. Answers to tickets go to `events`.
+    /// Starts the writer of a branch; answers to tickets go to `events`. The repository is opened with
+    /// the first work, so that what is wrong with `access` is the answer to that.
     pub fn spawn(branch: Branch, access: Access, events: mpsc::UnboundedSender<Event>) -> Result<Self, Error> {
-        let engine = Engine::open(access.clone())?;
         let shared = Arc::new(Shared { mailbox: Mutex::default(), changed: Condvar::new() });
-        let thread = Thread { shared: shared.clone(), branch, access, engine: Some(engine), events };
+        let thread = Thread { shared: shared.clone(), branch, access, engine: None, events };
         thread::Builder::new()
             .name("writer".into())
             .spawn(move || thread.run())

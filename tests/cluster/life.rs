@@ -80,7 +80,7 @@ fn a_team_waits_for_the_remote_and_many_share_a_commit() {
     );
     let many: String = (0..500).map(|i| team("default", &format!("t{i}"), "Many")).collect();
     world.apply(&many);
-    world.wait_ready("team --all -n default");
+    world.wait_teams(502);
     assert_eq!(world.files("state", "main").len(), 2 + 2 * 502);
     let further = world.commits("state") - before - 1;
     // kubectl itself takes longer than one push to create 500 objects; what counts is that nobody
@@ -99,7 +99,7 @@ fn five_hundred_waiting_requests_are_at_most_two_commits() {
     let before = world.commits("state");
     world.pre_receive("state", "sleep 5");
     world.start("");
-    world.wait_ready("team --all -n default");
+    world.wait_teams(500);
     assert!(world.commits("state") - before <= 3, "one that stalls, and two");
 }
 

@@ -181,6 +181,23 @@ impl World {
         self.kubectl(&args);
     }
 
+    /// Waits until that many teams are there and Ready. `kubectl wait` asks for one after the other, at
+    /// a few a second.
+    pub fn wait_teams(&self, count: usize) {
+        self.eventually(&format!("{count} teams are Ready"), || {
+            let list = self.get("teams -A");
+            let ready = |team: &&Value| {
+                let conditions = team["status"]["conditions"].as_array().cloned().unwrap_or_default();
+                conditions.iter().any(|c| {
+                    c["type"] == "Ready"
+                        && c["status"] == "True"
+                        && c["observedGeneration"] == team["metadata"]["generation"]
+                })
+            };
+            (list["items"].as_array()?.iter().filter(ready).count() == count).then_some(())
+        });
+    }
+
     /// Waits until Ready is False for this reason; its message.
     pub fn wait_reason(&self, what: &str, reason: &str) -> String {
         self.eventually(&format!("{what} says {reason}"), || {

@@ -170,6 +170,7 @@ pub fn change(name: &str) -> Change {
         created: None,
         claims: BTreeSet::new(),
         adopt: Vec::new(),
+        unless_head: BTreeSet::new(),
         roots: BTreeMap::from([(RelPath::root(), Vec::new())]),
     }
 }
