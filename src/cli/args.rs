@@ -133,11 +133,11 @@ pub(super) struct RenderArgs {
 
     /// Write files below this directory, as they would lie below the store's root (with several
     /// stores in the input: below a directory for each).
-    #[arg(long, value_name = "DIR", conflicts_with = "output")]
+    #[arg(long, value_name = "DIR", conflicts_with = "output", help_heading = "Options")]
     pub(super) out: Option<PathBuf>,
 
     /// The form of what is printed.
-    #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value = "yaml")]
+    #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value = "yaml", help_heading = "Options")]
     pub(super) output: FileFormat,
 }
 
@@ -167,19 +167,19 @@ pub(super) struct ApplyArgs {
 
     /// What is given is the whole truth of this writer: remove what it recorded for requests that are
     /// not in the input.
-    #[arg(long)]
+    #[arg(long, help_heading = "Options")]
     pub(super) prune: bool,
 
     /// Let --prune remove everything when the input has no requests at all.
-    #[arg(long, requires = "prune")]
+    #[arg(long, requires = "prune", help_heading = "Options")]
     pub(super) allow_empty: bool,
 
     /// Show what would be done; write nothing.
-    #[arg(long)]
+    #[arg(long, help_heading = "Options")]
     pub(super) dry_run: bool,
 
     /// The form of the results.
-    #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value = "table")]
+    #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value = "table", help_heading = "Options")]
     pub(super) output: ResultFormat,
 }
 
@@ -225,7 +225,7 @@ pub(super) struct DeleteArgs {
     pub(super) store: StoreArgs,
 
     /// The form of the results.
-    #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value = "table")]
+    #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value = "table", help_heading = "Options")]
     pub(super) output: ResultFormat,
 }
 
@@ -243,7 +243,7 @@ Examples:
   kept crd | grep 'kind: '")]
 pub(super) struct CrdArgs {
     /// Write one file for each kind into this directory instead.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = "Options")]
     pub(super) out: Option<PathBuf>,
 }
 

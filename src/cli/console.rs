@@ -51,7 +51,10 @@ pub(super) fn problem(problem: &Problem) {
     let on = coloured(&io::stderr());
     let mut text = String::new();
     for note in &problem.notes {
-        let location = paint(&printable(&note.location()), BOLD, on && !note.location().is_empty());
+        let location = match note.location() {
+            Some(location) => format!("{} ", paint(&printable(&format!("{location}:")), BOLD, on)),
+            None => String::new(),
+        };
         let words = printable(&note.text(problem.subject.as_ref()));
         let _ = writeln!(text, "{location}{} {words}", paint("error:", RED, on));
     }
@@ -88,6 +91,7 @@ pub(super) fn diff(text: &str) {
     print(&painted);
 }
 
+/// The same for what has to stay on its line.
 fn printable_line(line: &str) -> String {
     line.chars()
         .map(|c| if c.is_control() && c != '\t' { c.escape_default().to_string() } else { c.to_string() })
@@ -96,6 +100,7 @@ fn printable_line(line: &str) -> String {
 
 /// Aligned columns as kubectl prints them.
 pub(super) fn table(header: &[&str], rows: &[Vec<String>]) {
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| printable_line(cell)).collect()).collect();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
         cells.chain([header[column].len()]).max().unwrap_or_default()
@@ -109,7 +114,7 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>]) {
         format!("{}\n", text.trim_end())
     };
     let mut text = line(&header.iter().map(|h| (*h).to_owned()).collect::<Vec<_>>());
-    for row in rows {
+    for row in &rows {
         text.push_str(&line(row));
     }
     print(&text);

@@ -18,7 +18,7 @@ pub(super) struct Origin {
 impl Origin {
     /// `file:line:column` of the whole object.
     pub(super) fn place(&self) -> String {
-        located(Some(&self.file), self.positions.of(""))
+        located(&self.file, self.positions.of(""))
     }
 
     fn note(&self, mistake: Mistake) -> Note {
@@ -125,12 +125,9 @@ impl Note {
         if self.field.is_empty() { self.message.clone() } else { format!("{}: {}", self.field, self.message) }
     }
 
-    /// `file:line:column: `, or nothing.
-    pub(super) fn location(&self) -> String {
-        match &self.file {
-            Some(file) => format!("{}: ", located(Some(file), self.position)),
-            None => String::new(),
-        }
+    /// `file:line:column`, if it is in a file.
+    pub(super) fn location(&self) -> Option<String> {
+        self.file.as_deref().map(|file| located(file, self.position))
     }
 
     /// The rest of the line.
@@ -142,7 +139,6 @@ impl Note {
     }
 }
 
-fn located(file: Option<&str>, position: Option<Position>) -> String {
-    let file = file.unwrap_or_default();
+fn located(file: &str, position: Option<Position>) -> String {
     position.map_or_else(|| file.to_owned(), |p| format!("{file}:{p}"))
 }
