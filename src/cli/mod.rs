@@ -64,7 +64,6 @@ pub fn main() -> ExitCode {
         Command::Crd(args) => crd::run(args),
         Command::Run(args) => args.run(),
         Command::Completions(args) => completions::run(args),
-        Command::Run(args) => args.run(),
     };
     answer.unwrap_or_else(|message| {
         console::error(&message);

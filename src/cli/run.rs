@@ -9,20 +9,16 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::Answer;
 use crate::config::Settings;
 
-/// Run the operator, against the cluster that KUBECONFIG or the service account names.
+/// Runs the operator against the cluster that KUBECONFIG or the service account names.
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  # Install the kinds, then serve them
+#[command(after_help = "Examples:
   kept crd | kubectl apply -f -
   kept run
-
-  # With settings, and logs for a collector
   kept run --config settings.yaml --log-format json
 
 Logs go to standard error; KEPT_LOG sets the level (debug, info, warn, error).")]
 pub(super) struct Run {
-    /// The settings, the same file that the other commands read.
+    /// The settings file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The form of logs.
@@ -32,9 +28,9 @@ pub(super) struct Run {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum LogFormat {
-    /// Lines for people.
+    /// Lines for people
     Text,
-    /// One JSON object a line.
+    /// One JSON object a line
     Json,
 }
 

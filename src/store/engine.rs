@@ -110,9 +110,7 @@ impl Engine {
     pub fn set_access(&mut self, access: Access) {
         let same = self.access.url == access.url && self.access.branch == access.branch;
         if !same || self.transport.as_mut().is_some_and(|transport| transport.set_access(&access).is_err()) {
-            self.transport = None;
-            self.base = None;
-            self.indexes.clear();
+            self.forget();
         }
         self.access = access;
     }
@@ -163,20 +161,27 @@ impl Engine {
             let base = if wary { self.look()? } else { self.base()? };
             // Whether `base` was seen at the remote during this call, not only at some time before.
             let fresh = known != Some(base) || attempt > 0;
-            match self.try_publish(base, fresh, changes, chores)? {
+            let tried = match self.try_publish(base, fresh, changes, chores) {
+                Err(Error::Git(words)) if attempt == 0 && self.is_far() => {
+                    tracing::warn!(error = words, "a cache is of no use any more and made anew");
+                    self.forget();
+                    continue;
+                }
+                tried => tried?,
+            };
+            match tried {
                 Attempt::Done(published) => return Ok(published),
                 Attempt::Moved(words) => {
                     last = words;
                     self.look()?;
                 }
-                Attempt::Unknown { commit, published, error } => {
+                Attempt::Unknown { commit, published, error, stalled } => {
                     let head = self.look().map_err(|_| error.clone())?;
                     if head.commit == Some(commit) {
                         return Ok(published);
                     }
                     // A server that is slow will be as slow again. One that closed a connection which
                     // had idled for too long answers on a new one.
-                    let stalled = matches!(&error, Error::Unreachable(words) if words.contains("timed out"));
                     if head.commit == base.commit && (stalled || resends == RESENDS) {
                         return Err(error);
                     }
@@ -209,6 +214,17 @@ impl Engine {
         Ok(Head { commit: head.map(|id| id.to_string()) })
     }
 
+    fn is_far(&self) -> bool {
+        self.transport.as_ref().is_some_and(|transport| !transport.is_near())
+    }
+
+    /// Begins anew, with an empty cache.
+    fn forget(&mut self) {
+        self.transport = None;
+        self.base = None;
+        self.indexes.clear();
+    }
+
     /// The base to build on: looked up where that is cheap, else as it was last confirmed.
     fn base(&mut self) -> Result<Base, Error> {
         let near = connect(&self.access, &mut self.transport)?.is_near();
@@ -220,19 +236,31 @@ impl Engine {
 
     /// Makes the remote's head the base.
     fn look(&mut self) -> Result<Base, Error> {
+        for attempt in 1.. {
+            match self.look_once() {
+                // It moved between being looked up and being fetched.
+                Err(Error::Contended(_)) if attempt < ATTEMPTS => pause(attempt),
+                result => return result,
+            }
+        }
+        unreachable!("the last attempt returns")
+    }
+
+    fn look_once(&mut self) -> Result<Base, Error> {
         let transport = connect(&self.access, &mut self.transport)?;
         let head = transport.head()?;
         let have = self.base.and_then(|base| base.commit);
-        if self.base.is_none_or(|base| base.commit != head) {
-            let mut base = Base { commit: head, tree: None };
-            if let Some(commit) = head {
-                transport.fetch(commit, have)?;
-                let tree = transport.repo().find_commit(commit).map(|commit| commit.tree_id());
-                base.tree = Some(tree.map_err(|e| git::failed("read the branch's commit", &e))?);
-            }
-            self.base = Some(base);
+        if let Some(base) = self.base.filter(|base| base.commit == head) {
+            return Ok(base);
         }
-        Ok(self.base.unwrap_or_default())
+        let mut base = Base { commit: head, tree: None };
+        if let Some(commit) = head {
+            transport.fetch(commit, have)?;
+            let tree = transport.repo().find_commit(commit).map(|commit| commit.tree_id());
+            base.tree = Some(tree.map_err(|e| git::failed("read the branch's commit", &e))?);
+        }
+        self.base = Some(base);
+        Ok(base)
     }
 
     /// Builds one commit on `base` and pushes it.
@@ -265,7 +293,7 @@ impl Engine {
         Ok(match pushed? {
             Pushed::Done => Attempt::Done(published),
             Pushed::Moved(words) => Attempt::Moved(words),
-            Pushed::Unknown(error) => Attempt::Unknown { commit, published, error },
+            Pushed::Unknown { error, stalled } => Attempt::Unknown { commit, published, error, stalled },
         })
     }
 }
@@ -293,6 +321,7 @@ enum Attempt {
         commit: Oid,
         published: Published,
         error: Error,
+        stalled: bool,
     },
 }
 

@@ -10,19 +10,19 @@ use kept::store::{Access, Change, Engine, Error, Footprint, Outcome, Place, Rece
 use kept::values::{Owner, RelPath, RequestKey};
 
 /// A directory that goes with the test.
-pub struct Scratch(tempfile::TempDir);
+pub(crate) struct Scratch(tempfile::TempDir);
 
 impl Scratch {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    pub fn path(&self, below: &str) -> PathBuf {
+    pub(crate) fn path(&self, below: &str) -> PathBuf {
         self.0.path().join(below)
     }
 
     /// A new bare repository with the branch `main` unborn.
-    pub fn bare(&self, name: &str) -> PathBuf {
+    pub(crate) fn bare(&self, name: &str) -> PathBuf {
         let path = self.path(name);
         git(self.0.path(), &["init", "-q", "--bare", "-b", "main", path.to_str().unwrap()]);
         path
@@ -30,11 +30,11 @@ impl Scratch {
 }
 
 /// Runs git and answers its output; nothing of the user's or the machine's configuration takes part.
-pub fn git(dir: &Path, args: &[&str]) -> String {
+pub(crate) fn git(dir: &Path, args: &[&str]) -> String {
     git_with(dir, args, "")
 }
 
-pub fn git_with(dir: &Path, args: &[&str], input: &str) -> String {
+pub(crate) fn git_with(dir: &Path, args: &[&str], input: &str) -> String {
     use std::io::Write;
     let mut child = git_command(dir, args).stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
@@ -55,33 +55,33 @@ fn git_command(dir: &Path, args: &[&str]) -> Command {
 }
 
 /// The paths at a branch, kept's own records left out.
-pub fn files(repo: &Path) -> Vec<String> {
+pub(crate) fn files(repo: &Path) -> Vec<String> {
     all_files(repo).into_iter().filter(|path| !path.contains(".kept/")).collect()
 }
 
-pub fn all_files(repo: &Path) -> Vec<String> {
+pub(crate) fn all_files(repo: &Path) -> Vec<String> {
     let list = git(repo, &["ls-tree", "-r", "--name-only", "main"]);
     list.lines().map(str::to_owned).collect()
 }
 
-pub fn content(repo: &Path, path: &str) -> String {
+pub(crate) fn content(repo: &Path, path: &str) -> String {
     git(repo, &["show", &format!("main:{path}")])
 }
 
-pub fn commits(repo: &Path) -> usize {
+pub(crate) fn commits(repo: &Path) -> usize {
     git(repo, &["rev-list", "--count", "main"]).parse().unwrap()
 }
 
-pub fn head(repo: &Path) -> String {
+pub(crate) fn head(repo: &Path) -> String {
     git(repo, &["rev-parse", "main"])
 }
 
-pub fn fsck(repo: &Path) {
+pub(crate) fn fsck(repo: &Path) {
     git(repo, &["fsck", "--strict", "--full", "--no-dangling"]);
 }
 
 /// Commits as somebody else would: `edits` are lines for `git update-index --index-info`, made by [`put`] and [`drop`].
-pub fn foreign(repo: &Path, edits: &[String]) -> String {
+pub(crate) fn foreign(repo: &Path, edits: &[String]) -> String {
     let index = repo.join("foreign-index");
     let with_index = |args: &[&str], input: &str| {
         use std::io::Write;
@@ -110,27 +110,27 @@ pub fn foreign(repo: &Path, edits: &[String]) -> String {
 }
 
 /// Puts a file.
-pub fn put(repo: &Path, path: &str, text: &str) -> String {
+pub(crate) fn put(repo: &Path, path: &str, text: &str) -> String {
     put_as(repo, "100644", path, text)
 }
 
 /// Puts a file, or a link, with a mode.
-pub fn put_as(repo: &Path, mode: &str, path: &str, text: &str) -> String {
+pub(crate) fn put_as(repo: &Path, mode: &str, path: &str, text: &str) -> String {
     let id = git_with(repo, &["hash-object", "-w", "--stdin"], text);
     format!("{mode} {id}\t{path}\n")
 }
 
 /// Puts a submodule.
-pub fn put_submodule(path: &str) -> String {
+pub(crate) fn put_submodule(path: &str) -> String {
     format!("160000 {}\t{path}\n", "1".repeat(40))
 }
 
 /// Removes a file.
-pub fn gone(path: &str) -> String {
+pub(crate) fn gone(path: &str) -> String {
     format!("0 {}\t{path}\n", "0".repeat(40))
 }
 
-pub fn access(url: impl AsRef<Path>) -> Access {
+pub(crate) fn access(url: impl AsRef<Path>) -> Access {
     Access {
         url: url.as_ref().to_str().unwrap().to_owned(),
         branch: "main".to_owned(),
@@ -144,20 +144,20 @@ pub fn access(url: impl AsRef<Path>) -> Access {
     }
 }
 
-pub fn open(url: impl AsRef<Path>) -> Engine {
+pub(crate) fn open(url: impl AsRef<Path>) -> Engine {
     Engine::open(access(url)).unwrap()
 }
 
-pub fn path(text: &str) -> RelPath {
+pub(crate) fn path(text: &str) -> RelPath {
     text.parse().unwrap()
 }
 
-pub fn file_map(files: &[(&str, &str)]) -> BTreeMap<RelPath, Vec<u8>> {
+pub(crate) fn file_map(files: &[(&str, &str)]) -> BTreeMap<RelPath, Vec<u8>> {
     files.iter().map(|(name, text)| (path(name), text.as_bytes().to_vec())).collect()
 }
 
 /// A change of the request `name` with no places yet: a removal, from the root.
-pub fn change(name: &str) -> Change {
+pub(crate) fn change(name: &str) -> Change {
     Change {
         owner: Owner {
             writer: "cli".to_owned(),
@@ -175,7 +175,7 @@ pub fn change(name: &str) -> Change {
     }
 }
 
-pub fn place(footprint: Footprint) -> Place {
+pub(crate) fn place(footprint: Footprint) -> Place {
     Place {
         destination: "main".to_owned(),
         directories: BTreeSet::from([String::new()]),
@@ -185,7 +185,7 @@ pub fn place(footprint: Footprint) -> Place {
 }
 
 /// What tests say about a change, after [`change`].
-pub trait Say {
+pub(crate) trait Say {
     fn at(self, root: &str, footprint: Footprint) -> Self;
     fn owns(self, dir: &str, files: &[(&str, &str)]) -> Self;
     fn shares(self, files: &[(&str, &str)]) -> Self;
@@ -223,8 +223,9 @@ impl Say for Change {
     }
 
     fn object(mut self, object: &str) -> Self {
-        let places = self.roots.values_mut().flatten();
-        places.for_each(|place| drop(place.objects.insert(object.to_owned())));
+        for place in self.roots.values_mut().flatten() {
+            place.objects.insert(object.to_owned());
+        }
         self
     }
 
@@ -250,22 +251,22 @@ impl Say for Change {
 }
 
 /// Commits one change that must succeed.
-pub fn commit(engine: &mut Engine, change: Change) -> Receipt {
+pub(crate) fn commit(engine: &mut Engine, change: Change) -> Receipt {
     one(engine, change).unwrap()
 }
 
-pub fn one(engine: &mut Engine, change: Change) -> Outcome {
+pub(crate) fn one(engine: &mut Engine, change: Change) -> Outcome {
     engine.commit(&[change], &[]).unwrap().pop().unwrap()
 }
 
-pub fn conflict(outcome: Outcome) -> String {
+pub(crate) fn conflict(outcome: Outcome) -> String {
     match outcome {
         Err(Error::Conflict(message)) => message,
         other => panic!("not a conflict: {other:?}"),
     }
 }
 
-pub fn blocked(outcome: Outcome) -> String {
+pub(crate) fn blocked(outcome: Outcome) -> String {
     match outcome {
         Err(Error::Blocked(message)) => message,
         other => panic!("not blocked: {other:?}"),

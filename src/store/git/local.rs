@@ -80,11 +80,6 @@ impl Local {
     }
 
     fn error(&self, doing: &str, error: &git2::Error) -> Error {
-        // libgit2 has no code of its own for a permission that is missing.
-        if error.class() == git2::ErrorClass::Os || error.message().contains("ermission denied") {
-            let what = format!("cannot {doing} {}: {}", self.path.display(), error.message());
-            return Error::Unauthorized(format!("{what}; check the permissions of the user that kept runs as"));
-        }
         failed(&format!("{doing} {}", self.path.display()), error)
     }
 }

@@ -1,7 +1,9 @@
 //! Git, as far as the writer needs it: trees and packs of our own making, and ways to a remote.
 
+pub(crate) mod http;
 pub(crate) mod local;
 pub(crate) mod objects;
+pub(crate) mod protocol;
 pub(crate) mod tree;
 
 use std::path::PathBuf;
@@ -18,7 +20,12 @@ pub(crate) enum Pushed {
     /// The branch was not where we thought: nothing happened. The remote's words.
     Moved(String),
     /// The connection ended before the answer came: it may have happened or not.
-    Unknown(Error),
+    Unknown {
+        /// What was seen of it.
+        error: Error,
+        /// Whether the server took too long, rather than went away.
+        stalled: bool,
+    },
 }
 
 /// A way to one branch of one repository. What is not there yet, such as ssh, needs only this.
@@ -53,6 +60,7 @@ pub(crate) fn open(access: &Access) -> Result<Box<dyn Transport>, Error> {
             let path = path.ok_or_else(|| Error::NotFound(format!("{url} is not a file:// URL of this machine")))?;
             Ok(Box::new(local::Local::open(path, &access.branch, access.create)?))
         }
+        Some("http" | "https") => Ok(Box::new(http::Http::open(access)?)),
         Some(other) => Err(Error::NotFound(format!(
             "repositories are reached by a path, file://, http:// or https://, not by {other}://"
         ))),
@@ -61,5 +69,10 @@ pub(crate) fn open(access: &Access) -> Result<Box<dyn Transport>, Error> {
 
 /// A failure of libgit2 that has no better name.
 pub(crate) fn failed(doing: &str, error: &git2::Error) -> Error {
-    Error::Git(format!("cannot {doing}: {}", error.message()))
+    let what = format!("cannot {doing}: {}", error.message());
+    // libgit2 has no code of its own for a permission that is missing.
+    if error.message().contains("ermission denied") || error.message().contains("Read-only file system") {
+        return Error::Unauthorized(format!("{what}; check the permissions of the user that kept runs as"));
+    }
+    Error::Git(what)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use git2::{Buf, Indexer, ObjectType, Odb, Oid, Repository};
@@ -74,13 +74,20 @@ impl Sink {
 }
 
 /// Puts a pack into a repository. With `durable`, it is on the disk before a reference can name it.
-pub(crate) fn install(repo: &Repository, pack: &[u8], durable: bool) -> Result<(), Error> {
+pub(crate) fn install(repo: &Repository, mut pack: impl Read, durable: bool) -> Result<(), Error> {
     let dir = repo.commondir().join("objects").join("pack");
     let io = |e: std::io::Error| super::local::io_error("write to", &dir, &e);
     std::fs::create_dir_all(&dir).map_err(io)?;
     let odb = repo.odb().map_err(|e| failed("open the objects", &e))?;
     let mut indexer = Indexer::new(Some(&odb), &dir, 0o444, false).map_err(|e| failed("write a pack", &e))?;
-    indexer.write_all(pack).map_err(io)?;
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let count = pack.read(&mut buffer).map_err(|e| Error::Unreachable(format!("a pack ended early: {e}")))?;
+        if count == 0 {
+            break;
+        }
+        indexer.write_all(&buffer[..count]).map_err(|e| Error::Git(format!("cannot take in a pack: {e}")))?;
+    }
     let name = indexer.commit().map_err(|e| failed("write a pack", &e))?;
     if durable {
         sync(&dir, &name).map_err(io)?;

@@ -1,0 +1,278 @@
+//! The same over HTTP, and what only a server can do wrong.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use kept::error::Explain;
+use kept::store::{Access, Engine, Error};
+
+use crate::server::Server;
+use crate::support::*;
+
+/// A server with one bare repository, `r`.
+fn server() -> (Scratch, PathBuf, Server) {
+    let scratch = Scratch::new();
+    let repo = scratch.bare("r");
+    let server = Server::start(&scratch.path(""));
+    (scratch, repo, server)
+}
+
+fn hook(repo: &Path, name: &str, script: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    let path = repo.join("hooks").join(name);
+    std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn commits_go_to_an_empty_repository_and_on() {
+    let (_scratch, repo, server) = server();
+    let mut engine = open(server.repo("r"));
+    assert_eq!(engine.refresh().unwrap().commit, None);
+    assert_eq!(engine.probe().unwrap().commit, None);
+    let receipt = commit(&mut engine, change("a").owns("a", &[("x", "1")]));
+    assert_eq!(receipt.commit, head(&repo));
+    commit(&mut engine, change("b").owns("b", &[("x", "1")]));
+    let before = server.requests().len();
+    commit(&mut engine, change("a").owns("a", &[("x", "2")]));
+    assert_eq!(server.requests()[before..], ["POST /r/git-receive-pack"], "one request is enough");
+    assert_eq!(commit(&mut engine, change("a").owns("a", &[("x", "2")])).files_changed, 0);
+
+    // Another one, which has seen nothing yet, fetches the last commit alone.
+    let mut other = open(server.repo("r"));
+    assert_eq!(commit(&mut other, change("b").owns("b", &[("x", "1")])).commit, head(&repo));
+    commit(&mut other, change("b").owns("b", &[("x", "2")]));
+    commit(&mut engine, change("a"));
+    assert_eq!(files(&repo), ["b/x"]);
+    assert_eq!(commits(&repo), 5);
+    fsck(&repo);
+}
+
+#[test]
+fn what_is_unchanged_is_confirmed_by_the_remote() {
+    let (_scratch, repo, server) = server();
+    let mut engine = open(server.repo("r"));
+    let wanted = change("a").owns("a", &[("x", "1")]);
+    commit(&mut engine, wanted.clone());
+    let moved = foreign(&repo, &[put(&repo, "people", "p")]);
+    assert_eq!(commit(&mut engine, wanted.clone()).commit, moved);
+    // Somebody took it away meanwhile: it is put back, not reported as there.
+    foreign(&repo, &[gone("a/x"), put(&repo, "people", "q")]);
+    let receipt = commit(&mut engine, wanted);
+    assert_eq!((receipt.files_changed, receipt.commit), (1, head(&repo)));
+    assert_eq!(files(&repo), ["a/x", "people"]);
+}
+
+#[test]
+fn foreign_commits_and_rewinds_are_built_upon() {
+    let (_scratch, repo, server) = server();
+    let mut engine = open(server.repo("r"));
+    let first = commit(&mut engine, change("a").owns("a", &[("x", "1")])).commit;
+    foreign(&repo, &[put(&repo, "people", "p")]);
+    commit(&mut engine, change("b").owns("b", &[("x", "1")]));
+    assert_eq!(files(&repo), ["a/x", "b/x", "people"]);
+    assert_eq!(commits(&repo), 3);
+    git(&repo, &["update-ref", "refs/heads/main", &first]);
+    commit(&mut engine, change("c").owns("c", &[("x", "1")]));
+    assert_eq!(files(&repo), ["a/x", "c/x"]);
+    assert_eq!(commits(&repo), 2);
+    fsck(&repo);
+}
+
+#[test]
+fn a_race_lost_inside_the_server_is_run_again() {
+    let (_scratch, repo, server) = server();
+    let mut engine = open(server.repo("r"));
+    commit(&mut engine, change("a").owns("a", &[("x", "1")]));
+    server.set(|faults| {
+        faults.before_push = Some(|repo| {
+            if files(repo).len() < 3 {
+                foreign(repo, &[put(repo, &format!("people/{}", files(repo).len()), "p")]);
+            }
+        });
+    });
+    commit(&mut engine, change("b").owns("b", &[("x", "1")]));
+    assert_eq!(files(&repo), ["a/x", "b/x", "people/1", "people/2"]);
+    assert_eq!(commits(&repo), 4);
+}
+
+#[test]
+fn a_branch_that_never_stands_still_is_given_up() {
+    let (_scratch, repo, server) = server();
+    let mut engine = open(server.repo("r"));
+    commit(&mut engine, change("a").owns("a", &[("x", "1")]));
+    server.set(|faults| {
+        faults.before_push = Some(|repo| drop(foreign(repo, &[put(repo, "people", &commits(repo).to_string())])));
+    });
+    let error = engine.commit(&[change("b").owns("b", &[("x", "1")])], &[]).unwrap_err();
+    assert!(matches!(&error, Error::Contended(_)), "{error:?}");
+    assert!(error.is_retryable());
+    server.set(|faults| faults.before_push = None);
+    commit(&mut engine, change("b").owns("b", &[("x", "1")]));
+    assert_eq!(files(&repo), ["a/x", "b/x", "people"]);
+}
+
+#[test]
+fn a_hook_that_declines_is_heard() {
+    let (_scratch, repo, server) = server();
+    let mut engine = open(server.repo("r"));
+    commit(&mut engine, change("a").owns("a", &[("x", "1")]));
+    for name in ["pre-receive", "update"] {
+        hook(&repo, name, "echo 'branch main is protected: ask the platform team' >&2; exit 1");
+        let error = engine.commit(&[change("a").owns("a", &[("x", "2")])], &[]).unwrap_err();
+        let Error::Rejected(words) = &error else { panic!("{error:?}") };
+        assert!(words.contains("hook declined"), "{words}");
+        assert!(words.contains("ask the platform team"), "{words}");
+        std::fs::remove_file(repo.join("hooks").join(name)).unwrap();
+    }
+    assert_eq!(engine.records(&path("")).unwrap().len(), 1);
+    assert_eq!(commit(&mut engine, change("a").owns("a", &[("x", "2")])).files_changed, 1);
+}
+
+#[test]
+fn a_push_whose_answer_is_lost_is_looked_up() {
+    let (_scratch, repo, server) = server();
+    let mut engine = open(server.repo("r"));
+    commit(&mut engine, change("a").owns("a", &[("x", "1")]));
+    server.set(|faults| faults.cut_after_push = 1);
+    let receipt = commit(&mut engine, change("a").owns("a", &[("x", "2")]));
+    assert_eq!((receipt.commit, receipt.files_changed), (head(&repo), 1));
+    assert_eq!(commits(&repo), 2);
+    // It did not arrive: it is sent again.
+    server.set(|faults| faults.cut_before_push = 1);
+    assert_eq!(commit(&mut engine, change("a").owns("a", &[("x", "3")])).files_changed, 1);
+    assert_eq!(commits(&repo), 3);
+    // It never arrives.
+    server.set(|faults| faults.cut_before_push = 100);
+    let error = engine.commit(&[change("a").owns("a", &[("x", "4")])], &[]).unwrap_err();
+    assert!(matches!(&error, Error::Unreachable(_)), "{error:?}");
+    server.set(|faults| faults.cut_before_push = 0);
+    commit(&mut engine, change("a").owns("a", &[("x", "4")]));
+    assert_eq!(content(&repo, "a/x"), "4");
+}
+
+#[test]
+fn a_push_that_stalls_times_out() {
+    let (_scratch, repo, server) = server();
+    let mut impatient = access(server.repo("r"));
+    impatient.timeout = Duration::from_millis(500);
+    let mut engine = Engine::open(impatient).unwrap();
+    commit(&mut engine, change("a").owns("a", &[("x", "1")]));
+    server.hold(true);
+    let start = Instant::now();
+    let error = engine.commit(&[change("a").owns("a", &[("x", "2")])], &[]).unwrap_err();
+    assert!(matches!(&error, Error::Unreachable(words) if words.contains("timed out")), "{error:?}");
+    assert!(start.elapsed() < Duration::from_secs(3));
+    server.hold(false);
+    // The late push lands, or the one after it; the end is the same.
+    commit(&mut engine, change("a").owns("a", &[("x", "3")]));
+    assert_eq!(content(&repo, "a/x"), "3");
+    fsck(&repo);
+}
+
+#[test]
+fn credentials_are_sent_and_never_shown() {
+    let (_scratch, repo, server) = server();
+    server.set(|faults| faults.only = Some(("kept".to_owned(), "s3cr3t-pa55".to_owned())));
+    let with =
+        |password: &str| Access { basic: Some(("kept".to_owned(), password.to_owned())), ..access(server.repo("r")) };
+    let mut engine = Engine::open(with("s3cr3t-pa55")).unwrap();
+    commit(&mut engine, change("a").owns("a", &[("x", "1")]));
+
+    let refused = |access: Access| {
+        let mut engine = Engine::open(access.clone()).unwrap();
+        let error = engine.commit(&[change("a").owns("a", &[("x", "2")])], &[]).unwrap_err();
+        let shown = format!("{error} {error:?} {access:?}");
+        assert!(!shown.contains("wrong-pa55") && !shown.contains("d3JvbmctcGE1NQ"), "{shown}");
+        assert!(matches!(engine.probe(), Err(Error::Unauthorized(_))));
+        error
+    };
+    assert!(matches!(refused(with("wrong-pa55")), Error::Unauthorized(words) if words.contains("401")));
+    let none = refused(access(server.repo("r")));
+    assert!(matches!(none, Error::Unauthorized(words) if words.contains("no credentials")));
+
+    // A hook that prints what it should not.
+    hook(&repo, "pre-receive", "echo 'token s3cr3t-pa55 is wrong' >&2; exit 1");
+    let error = engine.commit(&[change("a").owns("a", &[("x", "2")])], &[]).unwrap_err();
+    assert!(matches!(&error, Error::Rejected(words) if words.contains("token *** is wrong")), "{error}");
+
+    // A rotated Secret.
+    std::fs::remove_file(repo.join("hooks/pre-receive")).unwrap();
+    server.set(|faults| faults.only = Some(("kept".to_owned(), "n3w".to_owned())));
+    assert!(engine.commit(&[change("a").owns("a", &[("x", "2")])], &[]).is_err());
+    engine.set_access(with("n3w"));
+    commit(&mut engine, change("a").owns("a", &[("x", "2")]));
+
+    let inside = access(server.repo("r").replace("http://", "http://kept:s3cr3t-pa55@"));
+    let error = Engine::open(inside).err().unwrap();
+    assert!(!error.to_string().contains("s3cr3t"), "{error}");
+    assert!(error.to_string().contains("must not hold credentials"), "{error}");
+}
+
+#[test]
+fn servers_that_are_none_are_told_apart() {
+    let (_scratch, _repo, server) = server();
+    let fails = |url: String| open(url).refresh().unwrap_err();
+    assert!(matches!(fails(server.repo("missing")), Error::NotFound(words) if words.contains("404")));
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let error = fails(format!("http://{closed}/r"));
+    assert!(matches!(&error, Error::Unreachable(words) if words.contains(&closed.to_string())), "{error}");
+    assert!(matches!(fails("http://nowhere.invalid/r".to_owned()), Error::Unreachable(_)));
+    assert!(
+        matches!(Engine::open(access("ftp://x/y")).err(), Some(Error::NotFound(words)) if words.contains("ftp://"))
+    );
+
+    server.set(|faults| faults.redirect = Some("http://user:pw@git.example.com".to_owned()));
+    let error = fails(server.repo("r")).to_string();
+    assert!(error.contains("http://git.example.com/r;"), "{error}");
+    assert!(error.contains("set the store's url"), "{error}");
+    server.set(|faults| faults.redirect = None);
+    server.set(|faults| faults.status = Some(503));
+    let error = fails(server.repo("r"));
+    assert!(matches!(&error, Error::Unreachable(words) if words.contains("503): some words")), "{error}");
+    server.set(|faults| faults.status = Some(403));
+    assert!(matches!(fails(server.repo("r")), Error::Unauthorized(_)));
+    server.set(|faults| faults.status = Some(200));
+    assert!(matches!(fails(server.repo("r")), Error::NotFound(words) if words.contains("not as a Git repository")));
+}
+
+#[test]
+fn two_engines_on_one_branch_lose_nothing() {
+    let (scratch, repo, server) = server();
+    let near = scratch.bare("near");
+    race(&server.repo("r"), 4);
+    race(near.to_str().unwrap(), 25);
+    for (repo, rounds) in [(repo, 4), (near, 25)] {
+        assert_eq!(files(&repo).len(), 2 * rounds);
+        fsck(&repo);
+    }
+}
+
+fn race(url: &str, rounds: usize) {
+    std::thread::scope(|scope| {
+        for racer in ["one", "two"] {
+            scope.spawn(move || {
+                let mut engine = open(url);
+                for round in 0..rounds {
+                    let name = format!("{racer}-{round}");
+                    commit(&mut engine, change(&name).owns(&format!("d/{name}"), &[("x", "1")]));
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn the_cache_is_made_anew_when_it_grows_or_vanishes() {
+    let (scratch, repo, server) = server();
+    let mut engine = Engine::open(Access { cache: Some(scratch.path("cache")), ..access(server.repo("r")) }).unwrap();
+    let caches = || std::fs::read_dir(scratch.path("cache")).unwrap().count();
+    commit(&mut engine, change("a").owns("a", &[("x", "1")]));
+    assert_eq!(caches(), 1);
+    std::fs::remove_dir_all(scratch.path("cache")).unwrap();
+    foreign(&repo, &[put(&repo, "people", "p")]);
+    commit(&mut engine, change("a").owns("a", &[("x", "2")]));
+    assert_eq!((caches(), content(&repo, "a/x")), (1, "2".to_owned()));
+    drop(engine);
+    assert_eq!(caches(), 0);
+}
