@@ -63,7 +63,7 @@ fn the_kinds_can_be_had() {
         assert!(all.out.contains(&format!("name: {name}.platform.kratix.io")), "{name}");
     }
     desk.kept("crd --out crds/new").exits(0);
-    let one = std::fs::read_to_string(desk.path("crds/new/teams.platform.kratix.io.yaml")).expect("a file");
+    let one = std::fs::read_to_string(desk.path("crds/new/platform.kratix.io_teams.yaml")).expect("a file");
     assert!(all.out.contains(&one));
 }
 

@@ -28,7 +28,8 @@ fn two() -> Desk {
     for name in ["one", "two"] {
         desk.git(".", &format!("init --quiet --bare --initial-branch=main {name}.git"));
     }
-    desk.write("stores.yaml", documents(&[store("one", ""), store("two", "")]));
+    // Two authors, so that not even commits of the same second and content are the same.
+    desk.write("stores.yaml", documents(&[store("one", ""), store("two", "  gitAuthor: {name: two}\n")]));
     desk.write(
         "destinations.yaml",
         documents(&[destination("one", "one", "  path: .\n"), destination("two", "two", "  path: .\n")]),
