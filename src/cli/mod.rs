@@ -62,9 +62,8 @@ pub fn main() -> ExitCode {
         Command::Diff(args) => diff::run(args),
         Command::Delete(args) => delete::run(args),
         Command::Crd(args) => crd::run(args),
-        Command::Run(args) => session::settings(args.config.as_deref()).and_then(|settings| args.run(settings)),
-        Command::Completions(args) => completions::run(args),
         Command::Run(args) => args.run(),
+        Command::Completions(args) => completions::run(args),
     };
     answer.unwrap_or_else(|message| {
         console::error(&message);
