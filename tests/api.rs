@@ -44,7 +44,7 @@ fn mistakes(object: &Value) -> String {
             Err(found) => Some(found),
         },
     };
-    found.map(|f| f.mistakes.iter().map(|m| format!("{m}\n")).collect()).unwrap_or_default()
+    found.map(|f| f.mistakes.iter().flat_map(|m| [m.to_string(), "\n".into()]).collect()).unwrap_or_default()
 }
 
 /// What the CEL rules of the kind refuse, on creation or as a change of `old`.
