@@ -1,5 +1,7 @@
 //! What may be committed: each rule with what it refuses and what it lets pass.
 
+use std::fmt::Write;
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use kept::config::Settings;
@@ -124,7 +126,7 @@ fn secrets_never_pass_as_objects() {
 #[test]
 fn secrets_never_pass_inside_strings() {
     let secret = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: x\nstringData:\n  a: b\n";
-    let indented = |text: &str| text.lines().map(|line| format!("    {line}\n")).collect::<String>();
+    let indented = |text: &str| text.lines().flat_map(|line| ["    ", line, "\n"]).collect::<String>();
     for text in [
         secret.to_owned(),
         secret.replace("Secret", "\"Secret\""),
@@ -262,9 +264,8 @@ fn nesting_without_end_is_refused_and_bombs_are_survived() {
     assert_refused(in_string(&text), "times over");
     let mut bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n".to_owned();
     for (from, to) in "abcdefghi".chars().zip("bcdefghij".chars()) {
-        bomb.push_str(&format!(
-            "{to}: &{to} [*{from},*{from},*{from},*{from},*{from},*{from},*{from},*{from},*{from}]\n"
-        ));
+        writeln!(bomb, "{to}: &{to} [*{from},*{from},*{from},*{from},*{from},*{from},*{from},*{from},*{from}]")
+            .expect("text grows");
     }
     assert_passes(in_string(&bomb));
 }

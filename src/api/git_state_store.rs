@@ -85,7 +85,7 @@ pub struct GitStateStoreSpec {
     pub url: String,
     /// The branch. It need not exist yet. Letters, digits and `._/@+=#-`, without `refs/heads/`.
     /// Default `main`.
-    #[serde(default = "main")]
+    #[serde(default = "main_branch")]
     #[schemars(length(min = 1, max = 244), regex(pattern = r"^[A-Za-z0-9_]([A-Za-z0-9._/@+=#-]*[A-Za-z0-9_@+=#-])?$"))]
     #[x_kube(
         validation = Rule::new(format!("!self.matches(r'{BRANCH_REFUSED}')"))
@@ -174,7 +174,7 @@ fn base64(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({ "type": "string", "format": "byte", "maxLength": 500_000 })
 }
 
-fn main() -> String {
+fn main_branch() -> String {
     "main".into()
 }
 

@@ -153,8 +153,13 @@ fn string(schema: &JSONSchemaProps, text: &str, path: &str, found: &mut Vec<Mist
     }
 }
 
-/// At most the beginning of what somebody wrote, in quotes.
+/// At most the beginning of what somebody wrote, in quotes, without credentials of a URL: messages
+/// end up in logs and conditions.
 fn shown(text: &str) -> String {
+    let text = match pattern(r"://[^/@]*@") {
+        Some(credentials) => credentials.replace_all(text, "://…@"),
+        None => text.into(),
+    };
     let short: String = text.chars().take(80).collect();
     if short.len() < text.len() { format!("{short:?}…") } else { format!("{short:?}") }
 }

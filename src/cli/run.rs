@@ -7,18 +7,21 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Answer;
-use crate::config::Settings;
 
-/// Runs the operator against the cluster that KUBECONFIG or the service account names.
+/// Run the operator, against the cluster that KUBECONFIG or the service account names.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+Examples:
+  # Install the kinds, then serve them
   kept crd | kubectl apply -f -
   kept run
+
+  # With settings, and logs for a collector
   kept run --config settings.yaml --log-format json
 
 Logs go to standard error; KEPT_LOG sets the level (debug, info, warn, error).")]
 pub(super) struct Run {
-    /// The settings file
+    /// The settings, the same file that the other commands read.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The form of logs.
@@ -28,19 +31,16 @@ pub(super) struct Run {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum LogFormat {
-    /// Lines for people
+    /// Lines for people.
     Text,
-    /// One JSON object a line
+    /// One JSON object a line.
     Json,
 }
 
 impl Run {
     /// Runs until SIGTERM or SIGINT.
     pub(super) fn run(&self) -> Answer {
-        let settings = match &self.config {
-            Some(file) => Settings::load(file).map_err(|e| e.to_string())?,
-            None => Settings::default(),
-        };
+        let settings = super::session::settings(self.config.as_deref())?;
         crate::telemetry::start(self.log_format == LogFormat::Json);
         let runtime = tokio::runtime::Runtime::new().map_err(|e| format!("no threads for the operator: {e}"))?;
         let stop = async {

@@ -411,11 +411,13 @@ impl Hub {
         self.state().retired.get(name).copied()
     }
 
-    /// Stops every writer; false if one did not finish in time.
+    /// Stops every writer, each once its push is over.
     pub(super) fn shutdown(&self) {
         let writers: Vec<Writer> = std::mem::take(&mut self.state().writers).into_values().map(|(_, w)| w).collect();
         for writer in writers {
-            writer.shutdown();
+            if !writer.shutdown() {
+                tracing::warn!("a push did not end in time; the next start finds out what became of it");
+            }
         }
     }
 }

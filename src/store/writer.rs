@@ -119,8 +119,8 @@ impl Writer {
     }
 
     /// Lets the push under way finish, 10 seconds at most, and stops. What waits is dropped: it will
-    /// be asked for again.
-    pub fn shutdown(&self) {
+    /// be asked for again. False if the push is still under way.
+    pub fn shutdown(&self) -> bool {
         let deadline = Instant::now() + STOP;
         let mut mailbox = self.shared.mailbox();
         mailbox.stopping = true;
@@ -128,10 +128,11 @@ impl Writer {
         while !mailbox.stopped {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return;
+                return false;
             }
             mailbox = self.shared.changed.wait_timeout(mailbox, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+        true
     }
 
     fn post(&self, put: impl FnOnce(&mut Mailbox)) {
