@@ -123,6 +123,13 @@ impl Hub {
         self.pursue(&mut state, &request.key, desired, request, true)
     }
 
+    /// What others had changed among the request's files and was put back; told once.
+    pub(super) fn take_drift(&self, key: &RequestKey) -> Vec<RelPath> {
+        let mut state = self.state();
+        let receipts = state.requests.get_mut(key).into_iter().flat_map(|p| p.receipts.values_mut());
+        receipts.flat_map(|receipt| std::mem::take(&mut receipt.drift)).collect()
+    }
+
     /// The request is gone from the cluster.
     pub(super) fn forget(&self, key: &RequestKey) {
         let mut state = self.state();

@@ -64,7 +64,7 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
             })
         }
         Step::Reached(progress) => {
-            announce_drift(&object, &context, &progress).await;
+            announce_drift(&object, &context, &request.key).await;
             write(&object, &context, &api, &verdict(&progress), Some(&progress)).await?;
             Ok(Action::requeue(next_look(&object, &context, &progress)))
         }
@@ -156,8 +156,8 @@ fn next_look(object: &DynamicObject, context: &Context, progress: &Progress) -> 
     }
 }
 
-async fn announce_drift(object: &DynamicObject, context: &Context, progress: &Progress) {
-    let drift: Vec<String> = progress.receipts.values().flat_map(|r| &r.drift).map(ToString::to_string).collect();
+async fn announce_drift(object: &DynamicObject, context: &Context, request: &RequestKey) {
+    let drift: Vec<String> = context.hub.take_drift(request).iter().map(ToString::to_string).collect();
     if drift.is_empty() {
         return;
     }
