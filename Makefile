@@ -12,7 +12,7 @@ quick: ## Run the tests that need no real parts, in seconds
 	cargo test
 
 dev: ## Run an API server and a Gitea to play with, until Ctrl-C
-	go -C tests/parts run . up
+	go -C tests/parts run . up --env $(CURDIR)/target/dev.env
 
 parts: ## Build the real parts into their cache
 	go -C tests/parts run . build

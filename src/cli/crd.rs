@@ -18,7 +18,7 @@ pub(super) fn run(args: &CrdArgs) -> Answer {
             stream.push_str(&text);
             continue;
         };
-        let name = format!("{}_{}.yaml", crd.spec.group, crd.spec.names.plural);
+        let name = api::crd_file_name(&crd);
         std::fs::create_dir_all(dir)
             .and_then(|()| std::fs::write(dir.join(&name), text))
             .map_err(|e| format!("{}: {e}", dir.join(&name).display()))?;

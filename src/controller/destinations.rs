@@ -18,7 +18,7 @@ use crate::store::Chore;
 use crate::values::Timestamp;
 
 /// How soon a store that does not answer is asked again; a change of the store triggers as well.
-const LOOK: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_mins(1);
 /// How soon an error of the API server is tried again.
 const API_RETRY: Duration = Duration::from_secs(2);
 

@@ -27,7 +27,7 @@ const CONDITIONS: [&str; 5] = ["Committed", "ConfigureWorkflowCompleted", "Ready
 /// How soon an error of the API server is tried again.
 const API_RETRY: Duration = Duration::from_secs(2);
 /// How soon a cause that nothing watches is looked at again.
-const RECHECK: Duration = Duration::from_secs(60);
+const RECHECK: Duration = Duration::from_mins(1);
 
 /// What a promise's controller works with.
 pub(super) struct Context {

@@ -6,7 +6,7 @@ use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
-/// On requests, Destinations and GitStateStores: holds them until what they stand for is cleaned up.
+/// On requests, Destinations and stores: holds them until what they stand for is cleaned up.
 pub(super) const FINALIZER: &str = "kept.integratn.tech/cleanup";
 /// Set to `true` on an object that is being deleted: let it go without cleaning up.
 pub(super) const ABANDON: &str = "kept.integratn.tech/abandon";

@@ -10,7 +10,7 @@ use crate::store::{self, Change, Outcome, Receipt};
 use crate::street::Desired;
 
 /// The longest wait between two tries.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 /// Where a request stands.
 #[derive(Clone, Debug)]

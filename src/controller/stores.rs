@@ -1,4 +1,4 @@
-//! GitStateStores: credentials, reachability, records.
+//! Stores (`GitStateStore`): credentials, reachability, records.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::store::{self, Head};
 use crate::values::Timestamp;
 
 /// How often a store's Secret and remote are looked at: neither can be watched.
-const LOOK: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_mins(1);
 /// How soon an error of the API server is tried again.
 const API_RETRY: Duration = Duration::from_secs(2);
 

@@ -1,7 +1,10 @@
 //! The operator on a real API server with a real Gitea. Each test has both for itself, because
 //! destinations are cluster-scoped and take every request.
 
+#![allow(unreachable_pub, clippy::unwrap_used, reason = "a test program has no callers")]
+
 mod failures;
 mod life;
 mod moves;
+mod readme;
 mod support;

@@ -53,8 +53,17 @@ fn harness() -> &'static Path {
 }
 
 impl World {
-    /// Starts a control plane with kept's kinds and a Gitea.
+    /// Starts a control plane with kept's kinds, and a Gitea.
     pub fn new() -> Self {
+        let world = Self::empty();
+        let crds = Command::new(env!("CARGO_BIN_EXE_kept")).arg("crd").output().expect("kept runs");
+        world.apply(&String::from_utf8_lossy(&crds.stdout));
+        world.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
+        world
+    }
+
+    /// Starts a control plane and a Gitea.
+    pub fn empty() -> Self {
         let slot = slot();
         let mut parts = Command::new(harness())
             .arg("up")
@@ -69,11 +78,12 @@ impl World {
         let info = serde_json::from_str(&line).unwrap_or_else(|_| {
             panic!("the real parts do not start; run `go -C tests/parts run . up` to see why: {line}")
         });
-        let world = Self { parts, hold, info, operator: None, dir: TempDir::new().expect("a directory"), _slot: slot };
-        let crds = Command::new(env!("CARGO_BIN_EXE_kept")).arg("crd").output().expect("kept runs");
-        world.apply(&String::from_utf8_lossy(&crds.stdout));
-        world.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
-        world
+        Self { parts, hold, info, operator: None, dir: TempDir::new().expect("a directory"), _slot: slot }
+    }
+
+    /// A directory of the test's own.
+    pub fn desk(&self) -> PathBuf {
+        self.dir.path().to_owned()
     }
 
     /// Something that the harness says of itself.

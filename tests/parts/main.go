@@ -17,7 +17,8 @@ const usage = `usage: parts COMMAND
   path NAME                 print where a program is, building it if missing:
                             etcd, kube-apiserver, kube-controller-manager,
                             kubectl, gitea, readers
-  up [--dir DIR] [--keep]   run all servers until stdin ends or Ctrl-C
+  up [--dir DIR] [--keep] [--env FILE]
+                            run all servers until stdin ends or Ctrl-C
 `
 
 func main() {
@@ -38,12 +39,13 @@ func main() {
 		flags := flag.NewFlagSet("up", flag.ExitOnError)
 		dir := flags.String("dir", "", "run in `DIR`, new or empty, and leave it in place at the end (default: a temporary directory)")
 		keep := flags.Bool("keep", false, "do not remove the temporary directory at the end")
+		env := flags.String("env", "", "write a `FILE` for shells to read: KUBECONFIG, PATH, GITEA_URL, GITEA_USER, GITEA_PASSWORD")
 		flags.Parse(args)
 		if flags.NArg() > 0 {
 			err = fmt.Errorf("up: unexpected argument %q", flags.Arg(0))
 			break
 		}
-		err = up(*dir, *keep)
+		err = up(*dir, *keep, *env)
 	default:
 		fmt.Fprint(os.Stderr, usage)
 		os.Exit(2)

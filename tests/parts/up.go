@@ -34,6 +34,19 @@ type answer struct {
 	PIDs          map[string]int `json:"pids"`
 }
 
+// writeEnv writes what a shell needs to use the playground, if a file is named.
+func (a *answer) writeEnv(file string) error {
+	if file == "" {
+		return nil
+	}
+	text := fmt.Sprintf("export KUBECONFIG='%s' PATH='%s':\"$PATH\"\nexport GITEA_URL='%s' GITEA_USER='%s' GITEA_PASSWORD='%s'\n",
+		a.Kubeconfig, filepath.Dir(a.Kubectl), a.GiteaURL, a.GiteaUser, a.GiteaPassword)
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(file, []byte(text), 0o600)
+}
+
 // A playground is everything that runs.
 type playground struct {
 	*supervisor
@@ -41,7 +54,7 @@ type playground struct {
 	answer  answer
 }
 
-func up(dir string, keep bool) error {
+func up(dir string, keep bool, env string) error {
 	// Before all else, so that no moment is left in which a signal would end
 	// this process without what comes after.
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
@@ -67,8 +80,10 @@ func up(dir string, keep bool) error {
 
 	ground, err := startAll(ctx, dir, kubernetesPrograms, giteaPrograms["gitea"])
 	if err == nil {
-		ground.greet()
-		err = ground.serve(ctx)
+		if err = ground.answer.writeEnv(env); err == nil {
+			ground.greet()
+			err = ground.serve(ctx)
+		}
 		ground.stopAll()
 	}
 	if ctx.Err() != nil {
