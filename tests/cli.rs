@@ -1,5 +1,8 @@
 //! The command line from outside: the built binary, real files, real Git repositories.
 
+#[path = "store/server.rs"]
+#[allow(dead_code, clippy::unwrap_used, reason = "shared with the tests of the store")]
+mod server;
 #[path = "cli/support.rs"]
 mod support;
 

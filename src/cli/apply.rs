@@ -35,7 +35,7 @@ pub(super) fn run(args: &ApplyArgs) -> Answer {
         super::report::warn_of_drift(job, &done);
         Row::new(job, done, if i < pruned { "pruned" } else { "removed" })
     }));
-    let code = report(&rows, args.output, args.dry_run);
+    let code = report(rows, args.output, args.dry_run);
     Ok(super::with_stores(&session, code, 1))
 }
 

@@ -23,6 +23,6 @@ pub(super) fn run(args: &DeleteArgs) -> Answer {
         warn_of_drift(job, &done);
         Row::new(job, done, "removed")
     }));
-    let code = report(&rows, args.output, false);
+    let code = report(rows, args.output, false);
     Ok(super::with_stores(&session, code, 1))
 }

@@ -103,6 +103,11 @@ impl Opener<'_> {
         match first {
             Ok(()) => return Ok(engine),
             Err(Error::Unauthorized(_)) if self.from_flag && access.basic.is_none() => {}
+            Err(Error::Unauthorized(why)) if self.from_flag => {
+                return Err(Error::Unauthorized(format!(
+                    "{why} (both come from KEPT_GIT_USERNAME and KEPT_GIT_PASSWORD)"
+                )));
+            }
             Err(error) => return Err(error),
         }
         let refused = |why: &str| {

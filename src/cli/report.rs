@@ -116,9 +116,10 @@ fn job_problem(job: &Job, done: &Done) -> Option<Problem> {
     Some(first)
 }
 
-/// Prints all of it; the exit code follows from it.
-pub(super) fn report(rows: &[Row], format: ResultFormat, dry_run: bool) -> ExitCode {
-    for row in rows {
+/// Prints all of it, in the order of names; the exit code follows from it.
+pub(super) fn report(mut rows: Vec<Row>, format: ResultFormat, dry_run: bool) -> ExitCode {
+    rows.sort_by(|a, b| a.subject.cmp(&b.subject));
+    for row in &rows {
         if let Some(problem) = row.problem() {
             console::problem(problem);
         }

@@ -37,6 +37,7 @@ pub(super) fn read(args: &InputArgs, names_only: bool) -> Result<(Settings, Inpu
     Ok((settings, input))
 }
 
+/// Reads the settings file, if one is given.
 pub(super) fn settings(path: Option<&Path>) -> Result<Settings, String> {
     path.map_or_else(|| Ok(Settings::default()), |path| Settings::load(path).map_err(|e| e.to_string()))
 }

@@ -19,11 +19,11 @@ fn absence_removes_only_with_prune() {
     assert_eq!(desk.head("state.git"), head);
 
     let dry = desk.kept("apply -f in --store state.git --prune --dry-run");
-    assert_eq!(dry.exits(0).results(), ["default/beta pruned (dry run)", "default/alpha unchanged (dry run)"]);
+    assert_eq!(dry.exits(0).results(), ["default/alpha unchanged (dry run)", "default/beta pruned (dry run)"]);
     assert_eq!(desk.head("state.git"), head);
 
     let with = desk.kept("apply -f in --store state.git --prune");
-    assert_eq!(with.exits(0).results(), ["default/beta pruned", "default/alpha unchanged"]);
+    assert_eq!(with.exits(0).results(), ["default/alpha unchanged", "default/beta pruned"]);
     assert!(!desk.files("state.git").iter().any(|f| f.contains("beta")));
     let again = desk.kept("apply -f in --store state.git --prune");
     assert_eq!(again.exits(0).results(), ["default/alpha unchanged"]);
@@ -83,7 +83,7 @@ fn others_keep_what_is_theirs() {
     desk.git("people", "push --quiet origin HEAD:main");
     desk.write("in/b.yaml", "");
     let run = desk.kept("apply -f in --store state.git --prune");
-    assert_eq!(run.exits(0).results(), ["default/beta pruned", "default/alpha unchanged"]);
+    assert_eq!(run.exits(0).results(), ["default/alpha unchanged", "default/beta pruned"]);
     let files = desk.files("state.git");
     for file in ["README.md", "resources/by-hand/x.yaml", "resources/default/team/gamma/backstage-team-gamma.yaml"] {
         assert!(files.iter().any(|f| f == file), "{file} is missing in {files:#?}");
@@ -126,7 +126,7 @@ fn a_foreign_kind_is_no_doubt_if_it_is_expected() {
     desk.write("in/b.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: x}\n");
     desk.kept("apply -f in --store state.git --prune").exits(1).says(&["Namespace", "nothing is pruned"]);
     let run = desk.kept("apply -f in --store state.git --prune --ignore-foreign");
-    assert_eq!(run.exits(0).results(), ["default/beta pruned", "default/alpha unchanged"]);
+    assert_eq!(run.exits(0).results(), ["default/alpha unchanged", "default/beta pruned"]);
 }
 
 #[test]

@@ -100,7 +100,7 @@ impl Desk {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("kept starts");
         child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("written");
-        finish(child.wait_with_output().expect("kept ends"))
+        finish(&child.wait_with_output().expect("kept ends"))
     }
 
     /// Runs git in a repository of the desk.
@@ -136,10 +136,10 @@ impl Desk {
 }
 
 fn run(command: &mut Command) -> Run {
-    finish(command.output().expect("the program starts"))
+    finish(&command.output().expect("the program starts"))
 }
 
-fn finish(output: std::process::Output) -> Run {
+pub(crate) fn finish(output: &std::process::Output) -> Run {
     Run {
         code: output.status.code().unwrap_or(-1),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),

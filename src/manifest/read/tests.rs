@@ -100,10 +100,10 @@ fn alias_bombs_are_stopped() {
     let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for i in 1..12 {
         let refs = vec![format!("*a{}", i - 1); 10].join(", ");
-        bomb.push_str(&format!("a{i}: &a{i} [{refs}]\n"));
+        bomb = format!("{bomb}a{i}: &a{i} [{refs}]\n");
     }
     assert!(fault(&bomb).message.contains("expand to too much"));
-    let long = format!("a: &a {}\nb: [{}]\n", "x".repeat(1 << 20), vec!["*a"; 10].join(", "));
+    let long = format!("a: &a {}\nb: [{}]\n", "x".repeat(1 << 20), ["*a"; 10].join(", "));
     assert!(fault(&long).message.contains("expand to too much"));
 }
 
@@ -112,7 +112,7 @@ fn depth_and_size_are_bounded() {
     assert!(fault(&"[".repeat(100_000)).position.is_some());
     let nested = format!("{}{}", "[".repeat(150), "]".repeat(150));
     assert!(fault(&nested).message.contains("deep"));
-    let block: String = (0..150).map(|i| format!("{}a:\n", " ".repeat(i))).collect();
+    let block = (0..150).map(|i| " ".repeat(i) + "a:\n").collect::<String>();
     assert!(fault(&block).message.contains("deep"));
     assert!(documents(&vec![b'#'; MAX_BYTES + 1])[0].is_err());
 }
