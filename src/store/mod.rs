@@ -8,6 +8,7 @@ pub mod engine;
 pub mod records;
 pub mod writer;
 
+mod build;
 mod chores;
 mod conflicts;
 mod git;
@@ -48,7 +49,7 @@ pub struct Change {
     pub claims: BTreeSet<Claim>,
     /// Writers whose records of the same request are taken over.
     pub adopt: Vec<String>,
-    /// By store root (the GitStateStore's `path`): the places wanted there.
+    /// By store root (the state store's `path`): the places wanted there.
     pub roots: BTreeMap<RelPath, Vec<Place>>,
 }
 
