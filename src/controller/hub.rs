@@ -139,7 +139,10 @@ impl Hub {
 
     fn pursue(&self, state: &mut State, key: &RequestKey, desired: Desired, request: &Request, removing: bool) -> Step {
         let fingerprint = if removing { removal_of(request) } else { fingerprint(&desired) };
-        if let Some(progress) = state.requests.get(key).filter(|p| p.fingerprint == fingerprint) {
+        if let Some(progress) = state.requests.get_mut(key).filter(|p| p.fingerprint == fingerprint) {
+            // What is wanted is the same; what there is to say of it may not be.
+            progress.desired.misplaced.clone_from(&desired.misplaced);
+            progress.desired.facts.clone_from(&desired.facts);
             let due = match &progress.stage {
                 Stage::Writing(_) | Stage::Leaving(_) => return Step::Waiting,
                 Stage::Failed(at) => *at <= Instant::now(),

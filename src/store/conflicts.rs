@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::index::Index;
 use super::records::{DIR, Record};
-use super::{Change, Error, Footprint, Place};
+use super::{Change, Error, Footprint, Place, kratix};
 use crate::values::{Owner, RelPath};
 
 /// Whether a record is the change's own, or one that it takes over.
@@ -76,6 +76,9 @@ fn allowed(root: &RelPath, path: &RelPath) -> Result<(), Error> {
     }
     if path.components().any(|part| part.eq_ignore_ascii_case(DIR)) {
         return Err(Error::Blocked(format!("{} is kept's own", root.join(path))));
+    }
+    if path.components().any(|part| part.eq_ignore_ascii_case(kratix::DIR)) {
+        return Err(Error::Blocked(format!("{} is Kratix's own", root.join(path))));
     }
     Ok(())
 }

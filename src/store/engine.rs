@@ -9,14 +9,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use git2::{ObjectType, Oid, Repository};
+use git2::Oid;
 
+use super::build::{Base, New, build, preview};
 use super::git::{self, Pushed, Transport};
-use super::message::message;
-use super::preview::diff;
-use super::stage::{Effect, Indexes, Ledger, Stage};
-use super::{Change, Chore, Error, Outcome, Receipt, Record};
-use crate::values::{RelPath, Timestamp};
+use super::stage::{Indexes, Stage};
+use super::{Change, Chore, Error, Outcome, Record};
+use crate::values::RelPath;
 
 /// How often a commit is built anew because the branch moved meanwhile.
 const ATTEMPTS: u32 = 10;
@@ -83,13 +82,6 @@ pub struct Published {
     pub chores: Vec<Outcome>,
 }
 
-/// What is built upon: a commit of the branch and its tree.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Base {
-    commit: Option<Oid>,
-    tree: Option<Oid>,
-}
-
 /// One remote and branch.
 pub struct Engine {
     access: Access,
@@ -153,6 +145,7 @@ impl Engine {
     /// As [`Engine::commit`], with an answer to each chore as well.
     pub fn publish(&mut self, changes: &[Change], chores: &[Chore]) -> Result<Published, Error> {
         let mut resends = 0;
+        let mut moved = false;
         let mut last = String::new();
         for attempt in 0..ATTEMPTS {
             pause(attempt);
@@ -173,7 +166,7 @@ impl Engine {
                 Attempt::Done(published) => return Ok(published),
                 Attempt::Moved(words) => {
                     last = words;
-                    self.look()?;
+                    moved |= self.look()? != base;
                 }
                 Attempt::Unknown { commit, published, error, stalled } => {
                     let head = self.look().map_err(|_| error.clone())?;
@@ -190,10 +183,12 @@ impl Engine {
                 }
             }
         }
-        Err(Error::Contended(format!(
-            "the branch {} of {} moved {ATTEMPTS} times while a commit was being built on it ({last})",
-            self.access.branch, self.access.url
-        )))
+        let place = format!("the branch {} of {}", self.access.branch, self.access.url);
+        Err(if moved {
+            Error::Contended(format!("{place} moved whenever a commit was built on it, {ATTEMPTS} times ({last})"))
+        } else {
+            Error::Rejected(format!("{place} cannot be moved, though nobody else moved it: {last}"))
+        })
     }
 
     /// What [`Engine::commit`] would do; writes nothing to the remote.
@@ -236,14 +231,15 @@ impl Engine {
 
     /// Makes the remote's head the base.
     fn look(&mut self) -> Result<Base, Error> {
-        for attempt in 1.. {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
             match self.look_once() {
                 // It moved between being looked up and being fetched.
                 Err(Error::Contended(_)) if attempt < ATTEMPTS => pause(attempt),
                 result => return result,
             }
         }
-        unreachable!("the last attempt returns")
     }
 
     fn look_once(&mut self) -> Result<Base, Error> {
@@ -269,11 +265,11 @@ impl Engine {
         let found = base.commit.map(|id| id.to_string()).unwrap_or_default();
         let changes = heeding_head(changes, &found);
         let built = build(transport.repo(), &self.access, base, &mut self.indexes, &changes, chores);
-        let Ok(built) = built else {
+        if built.is_err() {
             // Nobody knows how far it came.
             self.indexes.clear();
-            return Err(built.err().unwrap_or(Error::Git("the commit could not be built".to_owned())));
-        };
+        }
+        let built = built?;
         let Some(New { commit, tree, pack }) = built.new else {
             built.ledger.confirm(&mut self.indexes);
             // Nothing to push means that nothing was compared either.
@@ -323,117 +319,6 @@ enum Attempt {
         error: Error,
         stalled: bool,
     },
-}
-
-/// What came of each change and each chore.
-struct Effects {
-    changes: Vec<Result<Effect, Error>>,
-    chores: Vec<Result<Effect, Error>>,
-}
-
-impl Effects {
-    /// The answers, once the remote holds `made`, which was built on `found`.
-    fn published(&self, made: &str, found: &str) -> Published {
-        let at = Timestamp::now();
-        let answer = |effects: &[Result<Effect, Error>]| {
-            let answers = effects.iter().cloned().map(|effect| {
-                effect.map(|effect| Receipt {
-                    commit: if effect.touched { made } else { found }.to_owned(),
-                    files_changed: effect.files,
-                    created: !effect.had && !effect.removed,
-                    drift: effect.drift.into_iter().collect(),
-                    at,
-                })
-            });
-            answers.collect()
-        };
-        Published { outcomes: answer(&self.changes), chores: answer(&self.chores) }
-    }
-}
-
-/// A commit that was built, if there was anything to commit.
-struct Built {
-    effects: Effects,
-    ledger: Ledger,
-    new: Option<New>,
-}
-
-struct New {
-    commit: Oid,
-    tree: Oid,
-    pack: git2::Buf,
-}
-
-fn build(
-    repo: &Repository,
-    access: &Access,
-    base: Base,
-    indexes: &mut Indexes,
-    changes: &[Change],
-    chores: &[Chore],
-) -> Result<Built, Error> {
-    let mut stage = Stage::new(repo, base.tree, indexes)?;
-    let effects = run(&mut stage, changes, chores)?;
-    let tree = stage.seal()?;
-    let mut new = None;
-    if tree != base.tree {
-        let tree = tree.map_or_else(|| stage.sink.add(ObjectType::Tree, b""), Ok)?;
-        let done: Vec<_> = changes.iter().zip(&effects.changes).filter_map(touched).collect();
-        let chores: Vec<_> = chores.iter().zip(&effects.chores).filter_map(touched).map(|(chore, _)| chore).collect();
-        let bytes = commit_object(&access.author, base.commit, tree, &message(&done, &chores));
-        let commit = stage.sink.add(ObjectType::Commit, bytes.as_bytes())?;
-        new = Some(New { commit, tree, pack: stage.sink.pack()? });
-    }
-    Ok(Built { effects, ledger: stage.finish()?, new })
-}
-
-fn touched<'a, T>((asked, effect): (&'a T, &'a Result<Effect, Error>)) -> Option<(&'a T, &'a Effect)> {
-    effect.as_ref().ok().filter(|effect| effect.touched).map(|effect| (asked, effect))
-}
-
-fn preview(
-    repo: &Repository,
-    base: Base,
-    indexes: &mut Indexes,
-    changes: &[Change],
-    chores: &[Chore],
-) -> Result<Preview, Error> {
-    let mut stage = Stage::new(repo, base.tree, indexes)?;
-    let effects = run(&mut stage, changes, chores)?;
-    let tree = stage.seal()?;
-    let changed = tree != base.tree;
-    let mut text = String::new();
-    if changed {
-        // What is not there yet may not even have a place on the disk.
-        let both = stage.sink.beside(base.tree.is_some().then_some(repo))?;
-        text = diff(both, base.tree, tree)?;
-    }
-    stage.finish()?.abandon(indexes);
-    let found = base.commit.map(|id| id.to_string()).unwrap_or_default();
-    Ok(Preview { outcomes: effects.published(&found, &found).outcomes, diff: text, changed })
-}
-
-/// Destinations that go make room first; canaries come last, for they give way to everything.
-fn run(stage: &mut Stage<'_>, changes: &[Change], chores: &[Chore]) -> Result<Effects, Error> {
-    let mut done: Vec<Option<Result<Effect, Error>>> = vec![None; chores.len()];
-    let is_first = |chore: &Chore| matches!(chore, Chore::Retire { .. });
-    for (chore, done) in chores.iter().zip(&mut done).filter(|(chore, _)| is_first(chore)) {
-        *done = Some(stage.attempt(|stage| stage.do_chore(chore))?);
-    }
-    let mut changes = stage.apply_all(changes)?;
-    for (chore, done) in chores.iter().zip(&mut done).filter(|(chore, _)| !is_first(chore)) {
-        *done = Some(stage.attempt(|stage| stage.do_chore(chore))?);
-    }
-    let mut chores: Vec<_> = done.into_iter().flatten().collect();
-    stage.aggregate(&mut changes.iter_mut().chain(&mut chores).collect::<Vec<_>>())?;
-    Ok(Effects { changes, chores })
-}
-
-fn commit_object((name, email): &(String, String), parent: Option<Oid>, tree: Oid, message: &str) -> String {
-    let plain = |text: &str| text.replace(|c: char| c.is_control() || c == '<' || c == '>', "").trim().to_owned();
-    let who = format!("{} <{}> {} +0000", plain(name), plain(email), Timestamp::now().as_second());
-    let parent = parent.map(|id| format!("parent {id}\n")).unwrap_or_default();
-    format!("tree {tree}\n{parent}author {who}\ncommitter {who}\n\n{message}")
 }
 
 fn connect<'a>(

@@ -28,7 +28,7 @@ pub(crate) struct Index {
     claims: HashMap<String, HashMap<Claim, Arc<Record>>>,
     objects: HashMap<String, HashMap<String, Arc<Record>>>,
     fragments: HashMap<RelPath, BTreeMap<FragmentOrder, Arc<Record>>>,
-    /// How many aggregated files there are by folded path, for the other layouts to keep clear of.
+    /// The aggregated files by folded path, for the other layouts to keep clear of.
     aggregated: BTreeMap<String, RelPath>,
 }
 
@@ -225,8 +225,8 @@ impl Index {
     /// The record whose directory is this path or holds it.
     pub(crate) fn dir_around(&self, path: &RelPath) -> Option<&Arc<Record>> {
         let path = path.folded();
-        let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
-        ends.filter_map(|end| self.dirs.get(&path[..end])).next()
+        let mut ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+        ends.find_map(|end| self.dirs.get(&path[..end]))
     }
 
     /// The records that hold something strictly below a directory.

@@ -10,7 +10,8 @@ use super::index::join;
 use super::{Error, git};
 use crate::values::RelPath;
 
-const DIR: &str = ".kratix";
+/// The directory of Kratix's state files.
+pub(crate) const DIR: &str = ".kratix";
 
 #[derive(Deserialize)]
 struct State {

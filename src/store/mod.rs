@@ -8,6 +8,7 @@ pub mod engine;
 pub mod records;
 pub mod writer;
 
+mod build;
 mod chores;
 mod conflicts;
 mod git;
@@ -51,7 +52,7 @@ pub struct Change {
     /// If the branch's head is one of these commits, nothing is changed: for a removal from a place
     /// that turns out to be, under another URL, the very repository just written to.
     pub unless_head: BTreeSet<String>,
-    /// By store root (the GitStateStore's `path`): the places wanted there.
+    /// By store root (the state store's `path`): the places wanted there.
     pub roots: BTreeMap<RelPath, Vec<Place>>,
 }
 

@@ -24,9 +24,8 @@ impl Had {
         self.records.iter().flat_map(|record| &record.places)
     }
 
-    /// Whether a directory was recorded, and the tree it was left with.
-    fn dir(&self, dir: &RelPath) -> Option<Option<&str>> {
-        self.places().find(|place| place.dir.as_ref() == Some(dir)).map(|place| place.tree.as_deref())
+    fn dir(&self, dir: &RelPath) -> Option<&RecordedPlace> {
+        self.places().find(|place| place.dir.as_ref() == Some(dir))
     }
 
     fn file(&self, file: &RelPath) -> bool {
@@ -70,7 +69,6 @@ impl Stage<'_> {
         }
         if own.as_deref() != record.as_ref() {
             effect.touched = true;
-            effect.freed |= own.is_some();
             self.record(root, &change.owner, record)?;
         }
         Ok(())
@@ -201,9 +199,9 @@ impl Stage<'_> {
                 self.sink.add(ObjectType::Blob, bytes)?;
             }
         }
-        if let Some(recorded) = had.dir(dir) {
+        if let Some(place) = had.dir(dir) {
             let lost = changes.iter().filter(|change| change.old.is_some()).map(|change| change.path.as_str());
-            self.drift(&path, recorded, &lost.collect(), effect)?;
+            self.drift(&path, place.tree.as_deref(), &lost.collect(), effect)?;
         }
         effect.files += changes.len();
         effect.touched |= !changes.is_empty();

@@ -1,6 +1,7 @@
 //! Ownership records: one small file per owner below `<store root>/.kept/`.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -90,8 +91,8 @@ impl Record {
     }
 }
 
-/// The name of an owner's record, below the store's root. It has no extension, so that no GitOps tool
-/// takes it for a manifest.
+/// The name of an owner's record, below the store's root. It has no extension, so that nothing takes it
+/// for a manifest.
 pub(crate) fn file_name(owner: &Owner) -> String {
     let mut hasher = Sha256::new();
     for part in [&owner.writer, &owner.key.namespace, &owner.key.promise] {
@@ -99,6 +100,9 @@ pub(crate) fn file_name(owner: &Owner) -> String {
         hasher.update(b"/");
     }
     hasher.update(owner.key.name.as_bytes());
-    let hash: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hasher.finalize().iter().fold(String::with_capacity(64), |mut hash, byte| {
+        let _ = write!(hash, "{byte:02x}");
+        hash
+    });
     format!("{DIR}/owners/{}/{hash}", &hash[..2])
 }

@@ -30,8 +30,6 @@ pub(crate) struct Effect {
     pub(crate) drift: BTreeSet<RelPath>,
     /// Aggregated files it has or had a part in, below the repository's root with their store roots.
     pub(crate) aggregated: BTreeSet<(RelPath, RelPath)>,
-    /// Whether somebody else may now find room that was taken.
-    pub(crate) freed: bool,
 }
 
 /// The tree, the objects and the records while a commit is prepared.
@@ -120,7 +118,8 @@ impl<'a> Stage<'a> {
             for at in turns {
                 let effect = self.attempt(|stage| stage.apply_roots(&changes[at]))?;
                 match &effect {
-                    Ok(effect) => freed |= effect.freed,
+                    // Who had something may have left it.
+                    Ok(effect) => freed |= effect.had && effect.touched,
                     Err(Error::Conflict(_) | Error::Blocked(_)) => losers.push(at),
                     Err(_) => {}
                 }

@@ -126,6 +126,7 @@ fn drift_is_put_back_and_said() {
     world.repository("state");
     world.apply(&(world.secret() + &world.store("state", "") + &destination("host", "state", ".", "")));
     world.start("recheckIntervalSeconds: 3\n");
+    world.wait_ready("destination/host");
     world.apply(&team("default", "one", "One"));
     world.wait_ready("team one");
     let at = "resources/default/team/one/backstage-team-one.yaml";

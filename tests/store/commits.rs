@@ -237,7 +237,7 @@ fn chores_make_canaries_and_retire_destinations() {
     foreign(&repo, &[put(&repo, "resources/there.yaml", "theirs")]);
     let canaries = file_map(&[("resources/there.yaml", "ours"), ("resources/canary.yaml", "ours")]);
     let ensure = Chore::Ensure { files: canaries.clone() };
-    engine.commit(&[change("a").owns("d", &[("x", "1")])], &[ensure.clone()]).unwrap();
+    engine.commit(&[change("a").owns("d", &[("x", "1")])], std::slice::from_ref(&ensure)).unwrap();
     assert_eq!(files(&repo), ["d/x", "resources/canary.yaml", "resources/there.yaml"]);
     assert_eq!(content(&repo, "resources/there.yaml"), "theirs");
     engine.commit(&[], &[ensure]).unwrap();

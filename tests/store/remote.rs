@@ -276,3 +276,15 @@ fn the_cache_is_made_anew_when_it_grows_or_vanishes() {
     drop(engine);
     assert_eq!(caches(), 0);
 }
+
+#[test]
+fn a_branch_that_cannot_be_moved_is_refused_with_the_reason() {
+    let (_scratch, repo, server) = server();
+    // `main` cannot be a branch beside `main/other`.
+    foreign(&repo, &[put(&repo, "x", "x")]);
+    git(&repo, &["branch", "-m", "main", "main/other"]);
+    for url in [server.repo("r"), repo.to_str().unwrap().to_owned()] {
+        let error = open(&url).commit(&[change("a").owns("a", &[("x", "1")])], &[]).unwrap_err();
+        assert!(!matches!(&error, Error::Contended(_)) && error.to_string().contains("main"), "{error:?}");
+    }
+}

@@ -203,7 +203,7 @@ fn backend(state: &State, request: &Request) -> Vec<u8> {
     let (mut status, mut headers) = ("200 OK".to_owned(), Vec::new());
     for line in head.lines() {
         match line.strip_prefix("Status: ") {
-            Some(given) => status = given.to_owned(),
+            Some(given) => given.clone_into(&mut status),
             None => headers.push(line.to_owned()),
         }
     }
@@ -213,7 +213,7 @@ fn backend(state: &State, request: &Request) -> Vec<u8> {
 fn http(status: &str, headers: &[String], body: &[u8]) -> Vec<u8> {
     let mut answer = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n", body.len());
     for header in headers {
-        answer += &format!("{header}\r\n");
+        answer.extend([header, "\r\n"]);
     }
     answer += "\r\n";
     [answer.as_bytes(), body].concat()

@@ -252,11 +252,10 @@ fn compare(
 }
 
 fn split(entry: Option<&mut Entry>) -> (Option<Leaf>, Option<&mut Dir>) {
-    match entry {
-        None => (None, None),
-        Some(Entry::Leaf(leaf)) => (Some(*leaf), None),
-        Some(Entry::Dir(dir)) => (None, Some(dir)),
-    }
+    entry.map_or((None, None), |entry| match entry {
+        Entry::Leaf(leaf) => (Some(*leaf), None),
+        Entry::Dir(dir) => (None, Some(dir)),
+    })
 }
 
 /// A tree under edit. Edits are remembered, so that those of one owner can be taken back.
