@@ -1,0 +1,173 @@
+//! The hub's side for stores and destinations: what they are, and whether they can be used.
+
+use std::sync::Arc;
+
+use super::Hub;
+use super::state::Usable;
+use crate::placement::{Destination, Landscape, Site, StateStore};
+use crate::store::writer::Writer;
+use crate::store::{self, Access, Record};
+use crate::values::RelPath;
+
+impl Hub {
+    /// The stores and destinations that exist when the operator starts: until each has been looked at
+    /// once, no request is placed, or it could be placed wrongly for life.
+    pub(in crate::controller) fn expect(&self, stores: Vec<String>, destinations: Vec<String>) {
+        let mut state = self.state();
+        state.expected.extend(stores.into_iter().map(|name| ("store", name)));
+        state.expected.extend(destinations.into_iter().map(|name| ("destination", name)));
+    }
+
+    /// The writer of a store, made or given new credentials; a spawned writer has read nothing yet.
+    pub(in crate::controller) fn open(&self, store: &StateStore, access: Access) -> Result<Writer, store::Error> {
+        let mut state = self.state();
+        if let Some((old, writer)) = state.writers.get_mut(&store.branch) {
+            if *old != access {
+                writer.set_access(access.clone());
+                *old = access;
+            }
+            return Ok(writer.clone());
+        }
+        let writer = self.spawn(&store.branch, &access)?;
+        state.writers.insert(store.branch.clone(), (access, writer.clone()));
+        Ok(writer)
+    }
+
+    /// A store was looked at: it is usable, with these records, or it is not.
+    pub(in crate::controller) fn judged(
+        &self,
+        store: StateStore,
+        found: Result<Option<Vec<Arc<Record>>>, store::Error>,
+    ) {
+        let mut state = self.state();
+        let site = store.site();
+        let name = store.name.clone();
+        let before = state.landscape.stores.insert(name.clone(), store.clone());
+        let usable = match found {
+            Ok(records) => {
+                if let Some(records) = records {
+                    state.learn(&site, &records, &self.writer, &self.settings.adopt);
+                }
+                Usable::Yes
+            }
+            Err(error) => Usable::No(error),
+        };
+        let was = state.usable.insert(name.clone(), usable.clone());
+        let first = state.arrived("store", &name);
+        let better = matches!(usable, Usable::Yes) && !matches!(was, Some(Usable::Yes));
+        if better {
+            for progress in state.requests.values_mut() {
+                if progress.errors.keys().any(|b| b.remote == site.branch.remote) {
+                    progress.hurry();
+                }
+            }
+        }
+        if first || better || before != Some(store) || matches!((&was, &usable), (Some(Usable::Yes), Usable::No(_))) {
+            self.look_at_requests();
+            self.triggers.all(|kind| kind == "Destination");
+        }
+    }
+
+    /// A store that cannot even be parsed.
+    pub(in crate::controller) fn misjudged(&self, name: &str) {
+        let mut state = self.state();
+        state.arrived("store", name);
+        state.landscape.stores.remove(name);
+        state.usable.remove(name);
+        self.look_at_requests();
+    }
+
+    /// A store is gone. Its writer stays for what has yet to be removed through it.
+    pub(in crate::controller) fn store_gone(&self, name: &str) {
+        self.misjudged(name);
+    }
+
+    /// Whether the records of a store's site have been read.
+    pub(in crate::controller) fn is_read(&self, site: &Site) -> bool {
+        self.state().read.contains(site)
+    }
+
+    /// Who uses a store.
+    pub(in crate::controller) fn destinations_of(&self, store: &str) -> Vec<String> {
+        let state = self.state();
+        state.landscape.destinations.values().filter(|d| d.store == store).map(|d| d.name.clone()).collect()
+    }
+
+    /// A destination exists, or changed.
+    pub(in crate::controller) fn admit(&self, destination: Destination) {
+        let mut state = self.state();
+        state.retired.remove(&destination.name);
+        let before = state.landscape.destinations.insert(destination.name.clone(), destination.clone());
+        let last = state.arrived("destination", &destination.name);
+        if last || before != Some(destination) {
+            // Others may overlap with it, or no longer.
+            self.triggers.all(|kind| kind == "Destination");
+            self.look_at_requests();
+        }
+    }
+
+    /// A destination cannot be used, or is gone.
+    pub(in crate::controller) fn dismiss(&self, name: &str) {
+        let mut state = self.state();
+        let last = state.arrived("destination", name);
+        if state.landscape.destinations.remove(name).is_some() || last {
+            self.look_at_requests();
+        }
+    }
+
+    /// A destination's files are dealt with: what was known of it is forgotten.
+    pub(in crate::controller) fn retired(&self, name: &str, kept: bool) {
+        let mut state = self.state();
+        state.arrived("destination", name);
+        state.known.forget_destination(name);
+        state.retired.insert(name.to_owned(), kept);
+        state.landscape.destinations.remove(name);
+        for progress in state.requests.values_mut() {
+            progress.hurry();
+        }
+        self.look_at_requests();
+    }
+
+    /// The store of a destination and, if it can be used, its writer.
+    pub(in crate::controller) fn store_of(
+        &self,
+        destination: &Destination,
+    ) -> Option<(StateStore, Result<Writer, store::Error>)> {
+        let state = self.state();
+        let store = state.landscape.stores.get(&destination.store)?;
+        let writer = match state.usable.get(&store.name) {
+            Some(Usable::No(error)) => Err(error.clone()),
+            _ => state
+                .writers
+                .get(&store.branch)
+                .map(|(_, writer)| writer.clone())
+                .ok_or_else(|| store::Error::Unreachable("the state store has not been reached yet".into())),
+        };
+        Some((store.clone(), writer))
+    }
+
+    /// The destinations that share a branch with a store.
+    pub(in crate::controller) fn landscape(&self) -> Landscape {
+        self.state().landscape.clone()
+    }
+
+    /// The path of a destination, for showing.
+    pub(in crate::controller) fn path_of(&self, destination: &str) -> RelPath {
+        self.state().landscape.destinations.get(destination).map(|d| d.path.clone()).unwrap_or_default()
+    }
+
+    /// Whether the files of a destination that went have stayed; unknown for one that went before the start.
+    pub(in crate::controller) fn was_retired(&self, name: &str) -> Option<bool> {
+        self.state().retired.get(name).copied()
+    }
+
+    /// Stops every writer, each once its push is over.
+    pub(in crate::controller) fn shutdown(&self) {
+        let writers: Vec<Writer> = std::mem::take(&mut self.state().writers).into_values().map(|(_, w)| w).collect();
+        for writer in writers {
+            if !writer.shutdown() {
+                tracing::warn!("a push did not end in time; the next start finds out what became of it");
+            }
+        }
+    }
+}

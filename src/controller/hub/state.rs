@@ -1,0 +1,104 @@
+//! What the hub remembers, and how it learns and forgets.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::controller::progress::Progress;
+use crate::placement::{Branch, Known, KnownPlace, Landscape, Site};
+use crate::store::writer::Writer;
+use crate::store::{self, Access, Record};
+use crate::values::RequestKey;
+
+/// Whether a store can be used.
+#[derive(Clone, Debug)]
+pub(super) enum Usable {
+    Yes,
+    No(store::Error),
+}
+
+/// What the hub remembers.
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) landscape: Landscape,
+    pub(super) usable: BTreeMap<String, Usable>,
+    /// Stores and destinations that existed at the start and have not been looked at yet.
+    pub(super) expected: BTreeSet<(&'static str, String)>,
+    /// Sites whose records have been read.
+    pub(super) read: BTreeSet<Site>,
+    pub(super) known: Known,
+    pub(super) writers: BTreeMap<Branch, (Access, Writer)>,
+    pub(super) requests: HashMap<RequestKey, Progress>,
+    pub(super) contested: BTreeSet<RequestKey>,
+    /// Destinations that went, and whether their files stayed.
+    pub(super) retired: BTreeMap<String, bool>,
+    pub(super) tickets: u64,
+}
+
+impl State {
+    pub(super) fn is_settled(&self) -> bool {
+        self.expected.is_empty()
+    }
+
+    /// Something that was expected has been looked at; true if it was the last.
+    pub(super) fn arrived(&mut self, what: &'static str, name: &str) -> bool {
+        self.expected.remove(&(what, name.to_owned())) && self.expected.is_empty()
+    }
+
+    /// A request with files at a destination that is being deleted waits until that is dealt with.
+    pub(super) fn is_moving_out(&self, key: &RequestKey) -> bool {
+        self.known
+            .places(key)
+            .iter()
+            .any(|p| self.landscape.destinations.get(&p.destination).is_some_and(|d| d.leaving))
+    }
+
+    /// Takes places from the request's own status where the records say nothing of it.
+    pub(super) fn recall(&mut self, key: &RequestKey, recorded: Vec<KnownPlace>) {
+        if self.requests.contains_key(key) {
+            return;
+        }
+        let forgotten = self.known.places(key).is_empty();
+        for place in recorded {
+            let unread = !self.read.contains(&place.site);
+            if (unread || forgotten) && !self.retired.contains_key(&place.destination) {
+                self.known.add(key, place, []);
+            }
+        }
+    }
+
+    /// Takes a site's records as what is known there.
+    pub(super) fn learn(&mut self, site: &Site, records: &[Arc<Record>], writer: &str, adopt: &[String]) {
+        self.known.forget_site(site);
+        for record in records {
+            let owner = &record.owner;
+            if owner.writer != writer && !adopt.contains(&owner.writer) {
+                continue;
+            }
+            for place in &record.places {
+                let place = KnownPlace {
+                    destination: place.destination.clone(),
+                    directories: place.directories.clone(),
+                    site: site.clone(),
+                };
+                self.known.add(&owner.key, place, &record.claims);
+            }
+        }
+        self.read.insert(site.clone());
+    }
+
+    /// Takes a confirmed change as what is known.
+    pub(super) fn record(&mut self, branch: &Branch, change: &store::Change) {
+        for (root, places) in &change.roots {
+            let site = Site { branch: branch.clone(), root: root.clone() };
+            self.known.forget(&change.owner.key, &site);
+            for place in places {
+                let place = KnownPlace {
+                    destination: place.destination.clone(),
+                    directories: place.directories.clone(),
+                    site: site.clone(),
+                };
+                self.known.add(&change.owner.key, place, &change.claims);
+            }
+        }
+    }
+}
