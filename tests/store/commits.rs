@@ -102,11 +102,12 @@ fn many_commits_stay_clean() {
     for round in 0..40 {
         let text = round.to_string();
         let name = format!("n{}", round % 7);
-        let wanted = change(&name).owns(&format!("dirs/{name}"), &[("x", &text), ("x.y/z", "z"), ("x-y", "w")]);
+        let wanted =
+            change(&name).owns(&format!("dirs/{name}"), &[("x/z", &text), ("x.y/z", "z"), ("x-y", "w"), ("x0", "0")]);
         commit(&mut engine, wanted);
     }
     assert_eq!(commits(&repo), 40);
-    assert_eq!(files(&repo).len(), 21);
+    assert_eq!(files(&repo).len(), 28);
     fsck(&repo);
 }
 

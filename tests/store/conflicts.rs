@@ -64,6 +64,26 @@ fn one_failure_in_a_batch_is_one_failure() {
 }
 
 #[test]
+fn what_fails_at_one_root_is_done_at_none() {
+    let scratch = Scratch::new();
+    let repo = scratch.bare("r");
+    let mut engine = open(&repo);
+    let files_at = |dir: &str| kept::store::Footprint::Exclusive { dir: path(dir), files: file_map(&[("x", "1")]) };
+    let only = |mut change: Change| {
+        change.roots.retain(|_, places| !places.is_empty());
+        change
+    };
+    commit(&mut engine, only(change("a").at("two", files_at("d"))));
+    let batch = [only(change("b").at("one", files_at("d")).at("two", files_at("d"))), owns("z", "z")];
+    let outcomes = engine.commit(&batch, &[]).unwrap();
+    assert!(outcomes[0].is_err() && outcomes[1].is_ok());
+    assert_eq!(files(&repo), ["two/d/x", "z/x"]);
+    assert_eq!(engine.records(&path("one")).unwrap(), []);
+    // Its place at the first root is free for others.
+    commit(&mut engine, only(change("c").at("one", files_at("d"))));
+}
+
+#[test]
 fn the_older_of_two_new_ones_has_it() {
     let scratch = Scratch::new();
     let mut engine = open(scratch.bare("r"));

@@ -163,6 +163,8 @@ fn a_push_that_stalls_times_out() {
     let error = engine.commit(&[change("a").owns("a", &[("x", "2")])], &[]).unwrap_err();
     assert!(matches!(&error, Error::Unreachable(words) if words.contains("timed out")), "{error:?}");
     assert!(start.elapsed() < Duration::from_secs(3));
+    let pushes = server.requests().iter().filter(|line| line.starts_with("POST")).count();
+    assert_eq!(pushes, 2, "what is slow is not asked again at once");
     server.hold(false);
     // The late push lands, or the one after it; the end is the same.
     commit(&mut engine, change("a").owns("a", &[("x", "3")]));

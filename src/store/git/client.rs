@@ -99,13 +99,16 @@ impl Client {
         url: &str,
         answer: Result<http::Response<Body>, ureq::Error>,
     ) -> Result<http::Response<Body>, Failure> {
-        let place = self.clean(url.split('?').next().unwrap_or(url));
+        let place = url.split('?').next().unwrap_or(url);
+        let place =
+            ["/info/refs", "/git-upload-pack", "/git-receive-pack"].iter().find_map(|end| place.strip_suffix(end));
+        let place = self.clean(place.unwrap_or(url));
         let failure = |sent, stalled, error| Failure { error, sent, stalled };
         let mut answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
                 let (sent, stalled) = (was_sent(&error), matches!(error, ureq::Error::Timeout(_)));
-                let what = if stalled { "timed out".to_owned() } else { self.clean(&error.to_string()) };
+                let what = if stalled { "timed out".to_owned() } else { self.clean(&explain(&error)) };
                 return Err(failure(sent, stalled, Error::Unreachable(format!("cannot reach {place}: {what}"))));
             }
         };
@@ -204,6 +207,16 @@ fn was_sent(error: &ureq::Error) -> bool {
         E::Io(error) => error.kind() != std::io::ErrorKind::ConnectionRefused,
         _ => true,
     }
+}
+
+/// What went wrong, with a hint where one helps.
+fn explain(error: &ureq::Error) -> String {
+    let text = error.to_string();
+    let text = text.strip_prefix("io: ").unwrap_or(&text);
+    if text.contains("certificate") {
+        return format!("{text}; give the certificate of the server's authority as the store's CA bundle");
+    }
+    text.to_owned()
 }
 
 /// Whether reading took too long.
