@@ -25,5 +25,5 @@ lint: ## Formatting, lints, docs, licences
 	cargo fmt --check
 	cargo clippy --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
-	cargo deny --offline check bans licenses sources
+	cargo deny check bans licenses sources
 	test -z "$$(gofmt -l tests/parts)"

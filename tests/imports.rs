@@ -16,9 +16,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("promises", &["api", "manifest"]),
     ("policy", &["api", "manifest"]),
     ("store", &["manifest"]),
-    ("placement", &["api", "manifest", "policy", "promises", "store"]),
-    ("controller", &["api", "manifest", "placement", "policy", "promises", "store", "telemetry"]),
-    ("cli", &["api", "manifest", "placement", "policy", "promises", "store", "telemetry"]),
+    ("placement", &["api", "manifest", "policy", "store"]),
+    ("street", &["manifest", "placement", "policy", "promises", "store"]),
+    ("controller", &["api", "manifest", "placement", "policy", "promises", "store", "street", "telemetry"]),
+    ("cli", &["api", "manifest", "placement", "policy", "promises", "store", "street", "telemetry"]),
 ];
 const EVERYONES: [&str; 3] = ["config", "error", "values"];
 /// What a single file may import beyond its room's: the command that starts the operator.

@@ -1,6 +1,6 @@
 //! Bad input, missing Secrets, stores that are gone: a clear word each, and nothing lost.
 
-use crate::support::{World, destination, team};
+use crate::support::{World, destination, secret_with, team};
 
 #[test]
 fn mistakes_are_caught_at_kubectl_apply() {
@@ -95,7 +95,7 @@ fn a_store_says_what_is_wrong_with_its_secret_and_recovers() {
             .is_some_and(|m| m.contains("password"))
             .then_some(())
     });
-    world.apply(&world.secret_with("default", "nobody", "not-the-password"));
+    world.apply(&secret_with("default", "nobody", "not-the-password"));
     world.eventually("the refusal", || {
         world.condition("gitstatestore state", "Ready")["message"]
             .as_str()
@@ -151,7 +151,7 @@ fn a_namespace_goes_with_its_requests_and_the_stores_secret() {
     world.repository("state");
     world.kubectl(&["create", "namespace", "tenant"]);
     let store = world.store("state", "").replace("namespace: default", "namespace: tenant");
-    let secret = world.secret_with("tenant", &world.info("giteaUser"), &world.info("giteaPassword"));
+    let secret = secret_with("tenant", &world.info("giteaUser"), &world.info("giteaPassword"));
     world.apply(&(secret + &store + &destination("host", "state", ".", "")));
     world.start("");
     world.apply(&(0..5).map(|i| team("tenant", &format!("t{i}"), "T")).collect::<String>());

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// How long anything may take before a test fails. Generous: the machine may be busy.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Everything that one test runs against. Dropping it stops all of it.
 pub struct World {
@@ -320,20 +320,20 @@ impl World {
 
     /// The Secret `git` in `default` with good credentials.
     pub fn secret(&self) -> String {
-        self.secret_with("default", &self.info("giteaUser"), &self.info("giteaPassword"))
-    }
-
-    /// A Secret `git`.
-    pub fn secret_with(&self, namespace: &str, user: &str, password: &str) -> String {
-        format!(
-            "apiVersion: v1\nkind: Secret\nmetadata: {{name: git, namespace: {namespace}}}\nstringData: {{username: '{user}', password: '{password}'}}\n---\n"
-        )
+        secret_with("default", &self.info("giteaUser"), &self.info("giteaPassword"))
     }
 
     /// A store on a repository of that name, with more fields of spec.
     pub fn store(&self, name: &str, more: &str) -> String {
         store(name, &self.url(name), more)
     }
+}
+
+/// A Secret `git`.
+pub fn secret_with(namespace: &str, user: &str, password: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Secret\nmetadata: {{name: git, namespace: {namespace}}}\nstringData: {{username: '{user}', password: '{password}'}}\n---\n"
+    )
 }
 
 /// A `GitStateStore` with the Secret `git` of `default`.
