@@ -68,6 +68,12 @@ fn a_link_that_leads_nowhere_is_doubt() {
     std::os::unix::fs::symlink("gone", desk.path("in/b.yaml")).expect("linked");
     desk.kept("apply -f in --store state.git --prune").exits(1).says(&["in/b.yaml", "nothing is pruned"]);
     assert!(desk.files("state.git").iter().any(|f| f.contains("beta")));
+
+    // Nor does what might have been a directory of requests, and is not there, mean that they are to go.
+    std::fs::remove_file(desk.path("in/b.yaml")).expect("removed");
+    std::os::unix::fs::symlink("gone", desk.path("in/more")).expect("linked");
+    desk.kept("apply -f in --store state.git --prune").exits(1).says(&["in/more", "nothing is pruned"]);
+    assert!(desk.files("state.git").iter().any(|f| f.contains("beta")));
 }
 
 #[test]
