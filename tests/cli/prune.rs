@@ -104,8 +104,12 @@ fn another_writers_requests_are_taken_over_only_by_adoption() {
     assert!(foreign.results().iter().all(|line| line.ends_with(" failed")), "{}", foreign.out);
 
     let head = desk.head("state.git");
-    let adopted = desk.kept("apply -f in --store state.git --writer operator --adopt cli");
-    adopted.exits(0);
+    let adopting = "-f in --store state.git --writer operator --adopt cli";
+    let diff = desk.kept(&format!("diff {adopting}"));
+    diff.exits(1);
+    assert!(diff.out.contains("+  \"writer\": \"operator\""), "what changes are the records alone: {}", diff.out);
+    desk.kept(&format!("apply {adopting}")).exits(0);
+    desk.kept(&format!("diff {adopting}")).exits(0);
     assert_ne!(desk.head("state.git"), head, "the records have changed hands");
     let before = desk.kept("apply -f in --store state.git");
     before.exits(1);
