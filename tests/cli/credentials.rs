@@ -85,6 +85,26 @@ fn gits_helpers_are_asked_and_told_how_it_went() {
 }
 
 #[test]
+fn they_are_asked_for_a_store_without_a_secret() {
+    let desk = Desk::new();
+    let server = server_and_helper(&desk, "hunter-two");
+    let kind = |kind: &str, spec: &str| {
+        format!("---\napiVersion: platform.kratix.io/v1alpha1\nkind: {kind}\nmetadata: {{name: s}}\nspec: {spec}\n")
+    };
+    let store = kind("GitStateStore", &format!("{{url: {}}}", server.repo("r")));
+    let destination = kind("Destination", "{path: ., stateStoreRef: {kind: GitStateStore, name: s}}");
+    desk.write("stores.yaml", store + &destination);
+    desk.kept("apply -f stores.yaml -f a.yaml").exits(0).is_quiet();
+    assert_eq!(asked(&desk), ["get", "store"]);
+    desk.write(".gitconfig", "");
+    desk.kept("apply -f stores.yaml -f a.yaml").exits(2).says(&["spec.secretRef", "credential helper"]);
+    // The environment's are for --store: whoever adds a store to the input does not get them.
+    let mut command = desk.command("apply -f stores.yaml -f a.yaml");
+    command.env("KEPT_GIT_USERNAME", "jane").env("KEPT_GIT_PASSWORD", "hunter-two");
+    finish(&command.output().expect("kept starts")).exits(2);
+}
+
+#[test]
 fn helpers_are_not_asked_where_nobody_needs_them() {
     let desk = Desk::new();
     let server = server_and_helper(&desk, "hunter-two");

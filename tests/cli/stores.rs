@@ -166,6 +166,18 @@ fn a_store_on_the_command_line_that_is_none() {
     desk.kept("delete -f a.yaml --store nowhere.git").exits(2).says(&["nowhere.git"]);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_repository_that_cannot_be_written() {
+    let desk = Desk::new();
+    desk.write("a.yaml", team("alpha"));
+    desk.git(".", "init --quiet --bare --initial-branch=main state.git");
+    // Where nobody can write, not even root.
+    std::fs::remove_dir_all(desk.path("state.git/objects")).expect("removed");
+    std::os::unix::fs::symlink("/sys", desk.path("state.git/objects")).expect("linked");
+    desk.kept("apply -f a.yaml --store state.git").exits(2).says(&["cannot write to", "state.git/objects"]);
+}
+
 #[test]
 fn labels_decide_and_must_match() {
     let desk = two();
