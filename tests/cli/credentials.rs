@@ -105,6 +105,15 @@ fn they_are_asked_for_a_store_without_a_secret() {
 }
 
 #[test]
+fn no_proxy_sees_those_for_this_machine() {
+    let desk = Desk::new();
+    let server = server_and_helper(&desk, "hunter-two");
+    let mut command = desk.command(&format!("apply -f a.yaml --store {}", server.repo("r")));
+    command.env("http_proxy", "http://127.0.0.1:1").env_remove("no_proxy").env_remove("NO_PROXY");
+    finish(&command.output().expect("kept starts")).exits(0);
+}
+
+#[test]
 fn helpers_are_not_asked_where_nobody_needs_them() {
     let desk = Desk::new();
     let server = server_and_helper(&desk, "hunter-two");
