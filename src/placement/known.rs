@@ -29,6 +29,7 @@ pub struct KnownPlace {
 pub struct Known {
     places: HashMap<RequestKey, Vec<KnownPlace>>,
     claims: HashMap<Claim, RequestKey>,
+    unread: BTreeSet<Site>,
 }
 
 impl Known {
@@ -41,6 +42,16 @@ impl Known {
         if !places.contains(&place) {
             places.push(place);
         }
+    }
+
+    /// Remembers that nobody knows what lies at a site: its records cannot be read.
+    pub fn cannot_read(&mut self, site: Site) {
+        self.unread.insert(site);
+    }
+
+    /// Whether something may lie at a site that nobody knows of.
+    pub(super) fn is_unread(&self, site: &Site) -> bool {
+        self.unread.contains(site)
     }
 
     /// Forgets everything that was known at a site, before it is read again.

@@ -18,8 +18,16 @@ fn a_url_never_holds_any() {
     for url in ["https://jane:hunter-two@git.example.com/a/b.git", "https://hunter-two@git.example.com/a/b.git"] {
         apply(url, &[]).exits(2).says(&["credentials do not belong in a URL", "KEPT_GIT_USERNAME"]);
     }
-    apply("ssh://git@git.example.com/a/b.git", &[]).exits(2).says(&["SSH"]);
-    apply("git@git.example.com:a/b.git", &[]).exits(2).says(&["SSH"]);
+    // No path either, by Git's own rule: nothing of that name is made.
+    for url in [
+        "ssh://git@git.example.com/a/b.git",
+        "ssh://jane:hunter-two@git.example.com/a/b.git",
+        "git@git.example.com:a/b.git",
+        "git.example.com:a/b.git",
+        "jane:hunter-two@git.example.com:a/b.git",
+    ] {
+        apply(url, &[]).exits(2).says(&["SSH"]);
+    }
     apply("ftp://git.example.com/a/b.git", &[]).exits(2).says(&["--store"]);
 }
 
