@@ -73,8 +73,11 @@ fn output() -> Checked {
     check(&request("x"), output, &Settings::default()).expect("nothing is wrong with it")
 }
 
-fn selectors(entries: &[(Option<&str>, &[(&str, &str)])]) -> Vec<DestinationSelector> {
-    let entry = |(directory, wanted): &(Option<&str>, &[(&str, &str)])| DestinationSelector {
+/// An entry of destinationSelectors: its directory, if any, and its labels.
+type Entry<'a> = (Option<&'a str>, &'a [(&'a str, &'a str)]);
+
+fn selectors(entries: &[Entry]) -> Vec<DestinationSelector> {
+    let entry = |(directory, wanted): &Entry| DestinationSelector {
         match_labels: labels(wanted),
         directory: directory.map(Into::into),
     };
@@ -185,7 +188,8 @@ fn within_a_branch_a_move_is_one_commit_and_elsewhere_the_old_place_waits() {
     assert!(placement.branches[&branch][&path("old")].is_empty(), "the old root is cleared in the same commit");
     assert!(placement.leave.is_empty());
     let old_branch = Site { branch: Branch { name: "before".into(), ..branch }, root: RelPath::root() };
-    let placement = place(&request("x"), &output(), &[], &land, &known("d", &[""], old_branch.clone())).expect("placed");
+    let placement =
+        place(&request("x"), &output(), &[], &land, &known("d", &[""], old_branch.clone())).expect("placed");
     assert_eq!(placement.leave, BTreeSet::from([old_branch]));
 }
 
@@ -194,8 +198,9 @@ fn layouts() {
     let lay_out = |layout: Layout| {
         let one = Destination { layout, path: path("p"), ..destination("d", "s", &[]) };
         let land = landscape(vec![store("s", "main")], vec![one]);
-        place(&request("x"), &output(), &[], &land, &Known::default())
-            .map(|p| p.branches.into_values().flat_map(BTreeMap::into_values).flatten().next().expect("a place").footprint)
+        place(&request("x"), &output(), &[], &land, &Known::default()).map(|p| {
+            p.branches.into_values().flat_map(BTreeMap::into_values).flatten().next().expect("a place").footprint
+        })
     };
     let Ok(Footprint::Shared { files }) = lay_out(Layout::Flat) else { panic!("flat") };
     assert_eq!(files.keys().map(RelPath::as_str).collect::<Vec<_>>(), ["p/group.yaml", "p/terraform/org.tf"]);
@@ -239,9 +244,8 @@ fn the_later_of_two_overlapping_destinations_is_named_and_takes_nothing() {
 
 #[test]
 fn canaries_lie_where_kratix_puts_them() {
-    let paths = |d: Destination| {
-        workload_files(&d, &path("store")).into_keys().map(|p| p.to_string()).collect::<Vec<_>>()
-    };
+    let paths =
+        |d: Destination| workload_files(&d, &path("store")).into_keys().map(|p| p.to_string()).collect::<Vec<_>>();
     let nested = destination("d", "s", &[]);
     assert_eq!(
         paths(nested.clone()),
