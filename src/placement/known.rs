@@ -88,6 +88,11 @@ impl Known {
         self.places.get(request).map_or(&[], Vec::as_slice)
     }
 
+    /// The identities that a request holds.
+    pub fn claims<'a>(&'a self, request: &'a RequestKey) -> impl Iterator<Item = &'a Claim> {
+        self.claims.iter().filter(move |(_, holder)| *holder == request).map(|(claim, _)| claim)
+    }
+
     /// Who holds an identity.
     pub fn holder(&self, claim: &Claim) -> Option<&RequestKey> {
         self.claims.get(claim)
