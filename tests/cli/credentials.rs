@@ -18,6 +18,8 @@ fn a_url_never_holds_any() {
     for url in ["https://jane:hunter-two@git.example.com/a/b.git", "https://hunter-two@git.example.com/a/b.git"] {
         apply(url, &[]).exits(2).says(&["credentials do not belong in a URL", "KEPT_GIT_USERNAME"]);
     }
+    // A slash in a password makes it something else than credentials, and still nothing to be shown.
+    apply("https://jane:hunter/two@git.example.com/a/b.git", &[]).exits(2).says(&["--store: is not complete"]);
     // No path either, by Git's own rule: nothing of that name is made.
     for url in [
         "ssh://git@git.example.com/a/b.git",
