@@ -185,7 +185,8 @@ fn within_a_branch_a_move_is_one_commit_and_elsewhere_the_old_place_waits() {
     assert!(placement.branches[&branch][&path("old")].is_empty(), "the old root is cleared in the same commit");
     assert!(placement.leave.is_empty());
     let old_branch = Site { branch: Branch { name: "before".into(), ..branch }, root: RelPath::root() };
-    let placement = place(&request("x"), &output(), &[], &land, &known("d", &[""], old_branch.clone())).expect("placed");
+    let placement =
+        place(&request("x"), &output(), &[], &land, &known("d", &[""], old_branch.clone())).expect("placed");
     assert_eq!(placement.leave, BTreeSet::from([old_branch]));
 }
 
@@ -194,8 +195,9 @@ fn layouts() {
     let lay_out = |layout: Layout| {
         let one = Destination { layout, path: path("p"), ..destination("d", "s", &[]) };
         let land = landscape(vec![store("s", "main")], vec![one]);
-        place(&request("x"), &output(), &[], &land, &Known::default())
-            .map(|p| p.branches.into_values().flat_map(BTreeMap::into_values).flatten().next().expect("a place").footprint)
+        place(&request("x"), &output(), &[], &land, &Known::default()).map(|p| {
+            p.branches.into_values().flat_map(BTreeMap::into_values).flatten().next().expect("a place").footprint
+        })
     };
     let Ok(Footprint::Shared { files }) = lay_out(Layout::Flat) else { panic!("flat") };
     assert_eq!(files.keys().map(RelPath::as_str).collect::<Vec<_>>(), ["p/group.yaml", "p/terraform/org.tf"]);
@@ -239,9 +241,8 @@ fn the_later_of_two_overlapping_destinations_is_named_and_takes_nothing() {
 
 #[test]
 fn canaries_lie_where_kratix_puts_them() {
-    let paths = |d: Destination| {
-        workload_files(&d, &path("store")).into_keys().map(|p| p.to_string()).collect::<Vec<_>>()
-    };
+    let paths =
+        |d: Destination| workload_files(&d, &path("store")).into_keys().map(|p| p.to_string()).collect::<Vec<_>>();
     let nested = destination("d", "s", &[]);
     assert_eq!(
         paths(nested.clone()),

@@ -19,6 +19,8 @@ use crate::values::Timestamp;
 
 /// How soon a store that does not answer is asked again; a change of the store triggers as well.
 const LOOK: Duration = Duration::from_mins(1);
+/// How soon a push that is in the way is over.
+const SOON: Duration = Duration::from_millis(300);
 /// How soon an error of the API server is tried again.
 const API_RETRY: Duration = Duration::from_secs(2);
 
@@ -106,6 +108,10 @@ async fn leave(
     let keep_files = !destination.cleanup;
     // Nothing new goes there from here on, and requests that have files there wait for the outcome.
     context.hub.admit(destination.clone());
+    if context.hub.is_written_to(&name) {
+        // In one commit with these its removal would come first.
+        return Ok(Action::requeue(SOON));
+    }
     let retired = match context.hub.store_of(&destination) {
         // Without a store there is nothing that could be cleaned up, or recorded.
         None => Ok(()),

@@ -123,7 +123,10 @@ impl Hub {
             let due = match &progress.stage {
                 Stage::Writing(_) | Stage::Leaving(_) => return Step::Waiting,
                 Stage::Failed(at) => *at <= Instant::now(),
-                Stage::Done(at) => at.elapsed() >= self.settings.recheck_interval(),
+                // An old place may have become known since: one whose records could only be read now.
+                Stage::Done(at) => {
+                    at.elapsed() >= self.settings.recheck_interval() || !removing && clears_something(&desired)
+                }
             };
             if !due {
                 return Step::Reached(Box::new(progress.clone()));
@@ -149,8 +152,11 @@ impl Hub {
             if removing {
                 change.unless_head.clone_from(&confirmed);
             }
-            match self.writer_for(state, &branch, removing) {
-                Ok(writer) => writer.submit(Ticket { id: ticket, change }),
+            match self.writer_for(state, &branch, removing).cloned() {
+                Ok(writer) => {
+                    state.foresee(&branch, &change);
+                    writer.submit(Ticket { id: ticket, change });
+                }
                 Err(error) => refused.push((branch, error)),
             }
         }
@@ -253,6 +259,11 @@ impl Hub {
 
 fn removal_of(request: &Request) -> String {
     format!("removal of {}", request.uid)
+}
+
+/// Whether there are places that the request has left and that still have its files.
+fn clears_something(desired: &Desired) -> bool {
+    !desired.leave.is_empty() || desired.changes.values().any(|change| change.roots.values().any(Vec::is_empty))
 }
 
 /// Equal for submissions that want the same files at the same places; clearing old places is not part

@@ -6,5 +6,6 @@
 mod failures;
 mod life;
 mod moves;
+mod races;
 mod readme;
 mod support;

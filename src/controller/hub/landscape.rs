@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Hub;
 use super::state::Usable;
+use crate::controller::progress::Stage;
 use crate::placement::{Destination, Landscape, Site, StateStore};
 use crate::store::writer::Writer;
 use crate::store::{self, Access, Record};
@@ -126,6 +127,18 @@ impl Hub {
             progress.hurry();
         }
         self.look_at_requests();
+    }
+
+    /// Whether files are on their way to a destination.
+    pub(in crate::controller) fn is_written_to(&self, name: &str) -> bool {
+        let state = self.state();
+        let goes_there = |change: &store::Change| change.roots.values().flatten().any(|p| p.destination == name);
+        state.requests.values().any(|progress| match &progress.stage {
+            Stage::Writing(waiting) => {
+                progress.desired.changes.iter().any(|(branch, change)| waiting.contains(branch) && goes_there(change))
+            }
+            _ => false,
+        })
     }
 
     /// The store of a destination and, if it can be used, its writer.

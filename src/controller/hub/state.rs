@@ -86,19 +86,32 @@ impl State {
         self.read.insert(site.clone());
     }
 
-    /// Takes a confirmed change as what is known.
-    pub(super) fn record(&mut self, branch: &Branch, change: &store::Change) {
-        for (root, places) in &change.roots {
-            let site = Site { branch: branch.clone(), root: root.clone() };
-            self.known.forget(&change.owner.key, &site);
-            for place in places {
-                let place = KnownPlace {
-                    destination: place.destination.clone(),
-                    directories: place.directories.clone(),
-                    site: site.clone(),
-                };
-                self.known.add(&change.owner.key, place, &change.claims);
-            }
+    /// Takes a change that is on its way as what may be there: if the request goes or moves before the
+    /// answer, its files have to be found all the same.
+    pub(super) fn foresee(&mut self, branch: &Branch, change: &store::Change) {
+        for place in places(branch, change) {
+            self.known.add(&change.owner.key, place, []);
         }
     }
+
+    /// Takes a confirmed change as what is known.
+    pub(super) fn record(&mut self, branch: &Branch, change: &store::Change) {
+        for root in change.roots.keys() {
+            self.known.forget(&change.owner.key, &Site { branch: branch.clone(), root: root.clone() });
+        }
+        for place in places(branch, change) {
+            self.known.add(&change.owner.key, place, &change.claims);
+        }
+    }
+}
+
+fn places(branch: &Branch, change: &store::Change) -> impl Iterator<Item = KnownPlace> {
+    change.roots.iter().flat_map(|(root, places)| {
+        let site = Site { branch: branch.clone(), root: root.clone() };
+        places.iter().map(move |place| KnownPlace {
+            destination: place.destination.clone(),
+            directories: place.directories.clone(),
+            site: site.clone(),
+        })
+    })
 }
