@@ -14,7 +14,7 @@ use super::status::{Verdict, conditions};
 use crate::api;
 use crate::error::{Explain, Retry};
 use crate::placement::{Destination, overlapping, workload_files};
-use crate::store::Chore;
+use crate::store::{self, Chore};
 use crate::values::Timestamp;
 
 /// How soon a store that does not answer is asked again; a change of the store triggers as well.
@@ -113,6 +113,10 @@ async fn leave(
         return Ok(Action::requeue(SOON));
     }
     let retired = match context.hub.store_of(&destination) {
+        None if exists(&context.client, &destination.store).await? => Err(store::Error::Unreachable(format!(
+            "its GitStateStore {} cannot be used, see its status",
+            destination.store
+        ))),
         // Without a store there is nothing that could be cleaned up, or recorded.
         None => Ok(()),
         Some((_, Err(error))) => Err(error),
@@ -126,8 +130,8 @@ async fn leave(
     };
     match retired {
         Ok(()) => {
-            context.hub.retired(&name, keep_files);
             objects::release(api, object).await?;
+            context.hub.retired(&name, keep_files);
             Ok(Action::await_change())
         }
         Err(error) => {
@@ -140,6 +144,12 @@ async fn leave(
             Ok(Action::requeue(if soon { Duration::from_secs(5) } else { LOOK }))
         }
     }
+}
+
+/// Whether there is such a store, be it one that the hub has not met yet or cannot use.
+async fn exists(client: &Client, store: &str) -> Result<bool, kube::Error> {
+    let stores = Api::<DynamicObject>::all_with(client.clone(), &super::resource("GitStateStore", "gitstatestores"));
+    stores.get_metadata_opt(store).await.map(|found| found.is_some())
 }
 
 async fn write(object: &DynamicObject, api: &Api<DynamicObject>, verdict: &Verdict) -> Result<(), kube::Error> {

@@ -178,7 +178,7 @@ impl Hub {
         let store = state.landscape.store_for(branch);
         let usable = store.and_then(|s| state.usable.get(&s.name));
         match (store, usable) {
-            (_, Some(Usable::No(error))) if !removing || !state.writers.contains_key(branch) => {
+            (_, Some(Usable::No(error, _))) if !removing || !state.writers.contains_key(branch) => {
                 return Err(error.clone());
             }
             (None, _) if !state.writers.contains_key(branch) => {
@@ -248,12 +248,18 @@ impl Hub {
             return;
         }
         for store in state.landscape.stores.values().filter(|s| s.branch.remote == branch.remote) {
-            self.triggers.one("GitStateStore", None, &store.name);
+            self.look_at_store(&store.name);
         }
     }
 
-    fn look_at_requests(&self) {
-        self.triggers.all(|kind| kind != "GitStateStore" && kind != "Destination");
+    /// Requests and destinations: what the landscape decides.
+    fn look_at_all(&self) {
+        self.triggers.all(|kind| kind != "GitStateStore");
+    }
+
+    /// A store that may have been waiting to be unused.
+    fn look_at_store(&self, name: &str) {
+        self.triggers.one("GitStateStore", None, name);
     }
 }
 

@@ -8,4 +8,5 @@ mod life;
 mod moves;
 mod races;
 mod readme;
+mod restarts;
 mod support;

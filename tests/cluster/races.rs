@@ -1,5 +1,7 @@
 //! What happens while a push is under way, or at the same time as something else.
 
+use std::time::{Duration, Instant};
+
 use crate::support::{World, destination, team};
 
 const FILE: &str = "resources/default/team/one/backstage-team-one.yaml";
@@ -67,4 +69,41 @@ fn a_destination_that_goes_during_a_push_takes_its_files_with_it() {
     world.wait_reason("team one", "NoDestination");
     world.wait_reason("team two", "NoDestination");
     world.kubectl(&["delete", "team", "--all", "--timeout=20s"]);
+}
+
+#[test]
+fn a_remote_that_was_down_for_a_moment_is_back_soon() {
+    let mut world = World::new();
+    world.repository("state");
+    world.apply(&(world.secret() + &world.store("state", "") + &destination("host", "state", ".", "")));
+    world.start("");
+    world.wait_ready("destination/host");
+    world.server("kill gitea");
+    world.apply(&team("default", "one", "One"));
+    world.wait_reason("team one", "StoreUnreachable");
+    world.wait_reason("gitstatestore state", "StoreUnreachable");
+    world.server("start gitea");
+    let since = Instant::now();
+    world.wait_ready("team one");
+    assert!(since.elapsed() < Duration::from_secs(20), "{:?} after a short outage", since.elapsed());
+}
+
+#[test]
+fn what_waits_for_a_destination_to_go_goes_on_at_once() {
+    let mut world = World::new();
+    world.repository("state");
+    world.apply(&(world.secret() + &world.store("state", "") + &destination("outer", "state", "a", "")));
+    world.start("");
+    world.wait_ready("destination/outer");
+    std::thread::sleep(Duration::from_secs(1)); // creation times have whole seconds
+    world.apply(&destination("inner", "state", "a/b", "cleanup: all"));
+    world.wait_reason("destination inner", "PathOverlaps");
+    std::thread::sleep(Duration::from_secs(3)); // what creation set off is over
+    world.kubectl(&["delete", "destination", "outer"]);
+    world.kubectl(&["wait", "--for=condition=Ready", "destination/inner", "--timeout=15s"]);
+    world.kubectl(&["delete", "gitstatestore", "state", "--wait=false"]);
+    world.wait_reason("gitstatestore state", "InUse");
+    std::thread::sleep(Duration::from_secs(3));
+    world.kubectl(&["delete", "destination", "inner"]);
+    world.kubectl(&["wait", "--for=delete", "gitstatestore/state", "--timeout=15s"]);
 }

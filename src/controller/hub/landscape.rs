@@ -1,6 +1,7 @@
 //! The hub's side for stores and destinations: what they are, and whether they can be used.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::Hub;
 use super::state::Usable;
@@ -34,12 +35,13 @@ impl Hub {
         Ok(writer)
     }
 
-    /// A store was looked at: it is usable, with these records, or it is not.
+    /// A store was looked at: it is usable, with these records, or it is not. Answers for how long it has
+    /// not been.
     pub(in crate::controller) fn judged(
         &self,
         store: StateStore,
         found: Result<Option<Vec<Arc<Record>>>, store::Error>,
-    ) {
+    ) -> Duration {
         let mut state = self.state();
         let site = store.site();
         let name = store.name.clone();
@@ -51,7 +53,13 @@ impl Hub {
                 }
                 Usable::Yes
             }
-            Err(error) => Usable::No(error),
+            Err(error) => {
+                let since = match state.usable.get(&name) {
+                    Some(Usable::No(_, since)) => *since,
+                    _ => Instant::now(),
+                };
+                Usable::No(error, since)
+            }
         };
         let was = state.usable.insert(name.clone(), usable.clone());
         let first = state.arrived("store", &name);
@@ -63,9 +71,12 @@ impl Hub {
                 }
             }
         }
-        if first || better || before != Some(store) || matches!((&was, &usable), (Some(Usable::Yes), Usable::No(_))) {
-            self.look_at_requests();
-            self.triggers.all(|kind| kind == "Destination");
+        if first || better || before != Some(store) || matches!((&was, &usable), (Some(Usable::Yes), Usable::No(..))) {
+            self.look_at_all();
+        }
+        match usable {
+            Usable::Yes => Duration::ZERO,
+            Usable::No(_, since) => since.elapsed(),
         }
     }
 
@@ -75,7 +86,7 @@ impl Hub {
         state.arrived("store", name);
         state.landscape.stores.remove(name);
         state.usable.remove(name);
-        self.look_at_requests();
+        self.look_at_all();
     }
 
     /// A store is gone. Its writer stays for what has yet to be removed through it.
@@ -88,22 +99,18 @@ impl Hub {
         self.state().read.contains(site)
     }
 
-    /// Who uses a store.
-    pub(in crate::controller) fn destinations_of(&self, store: &str) -> Vec<String> {
-        let state = self.state();
-        state.landscape.destinations.values().filter(|d| d.store == store).map(|d| d.name.clone()).collect()
-    }
-
     /// A destination exists, or changed.
     pub(in crate::controller) fn admit(&self, destination: Destination) {
         let mut state = self.state();
         state.retired.remove(&destination.name);
         let before = state.landscape.destinations.insert(destination.name.clone(), destination.clone());
         let last = state.arrived("destination", &destination.name);
+        if let Some(before) = before.as_ref().filter(|before| before.store != destination.store) {
+            self.look_at_store(&before.store);
+        }
         if last || before != Some(destination) {
             // Others may overlap with it, or no longer.
-            self.triggers.all(|kind| kind == "Destination");
-            self.look_at_requests();
+            self.look_at_all();
         }
     }
 
@@ -111,8 +118,12 @@ impl Hub {
     pub(in crate::controller) fn dismiss(&self, name: &str) {
         let mut state = self.state();
         let last = state.arrived("destination", name);
-        if state.landscape.destinations.remove(name).is_some() || last {
-            self.look_at_requests();
+        let before = state.landscape.destinations.remove(name);
+        if let Some(before) = &before {
+            self.look_at_store(&before.store);
+        }
+        if before.is_some() || last {
+            self.look_at_all();
         }
     }
 
@@ -122,11 +133,13 @@ impl Hub {
         state.arrived("destination", name);
         state.known.forget_destination(name);
         state.retired.insert(name.to_owned(), kept);
-        state.landscape.destinations.remove(name);
+        if let Some(before) = state.landscape.destinations.remove(name) {
+            self.look_at_store(&before.store);
+        }
         for progress in state.requests.values_mut() {
             progress.hurry();
         }
-        self.look_at_requests();
+        self.look_at_all();
     }
 
     /// Whether files are on their way to a destination.
@@ -149,7 +162,7 @@ impl Hub {
         let state = self.state();
         let store = state.landscape.stores.get(&destination.store)?;
         let writer = match state.usable.get(&store.name) {
-            Some(Usable::No(error)) => Err(error.clone()),
+            Some(Usable::No(error, _)) => Err(error.clone()),
             _ => state
                 .writers
                 .get(&store.branch)

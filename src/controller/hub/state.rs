@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::controller::progress::Progress;
 use crate::placement::{Branch, Known, KnownPlace, Landscape, Site};
@@ -13,7 +14,8 @@ use crate::values::RequestKey;
 #[derive(Clone, Debug)]
 pub(super) enum Usable {
     Yes,
-    No(store::Error),
+    /// Why not, and since when.
+    No(store::Error, Instant),
 }
 
 /// What the hub remembers.
