@@ -46,6 +46,9 @@ impl Hub {
         let site = store.site();
         let name = store.name.clone();
         let before = state.landscape.stores.insert(name.clone(), store.clone());
+        if before.as_ref() != Some(&store) {
+            state.leave_behind();
+        }
         let usable = match found {
             Ok(records) => {
                 if let Some(records) = records {

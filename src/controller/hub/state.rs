@@ -62,6 +62,9 @@ impl State {
         let forgotten = self.known.places(key).is_empty();
         for place in recorded {
             let unread = !self.read.contains(&place.site);
+            if left_behind(&self.landscape, &place) {
+                continue;
+            }
             if (unread || forgotten) && !self.retired.contains_key(&place.destination) {
                 self.known.add(key, place, []);
             }
@@ -101,10 +104,23 @@ impl State {
         for root in change.roots.keys() {
             self.known.forget(&change.owner.key, &Site { branch: branch.clone(), root: root.clone() });
         }
-        for place in places(branch, change) {
+        for place in places(branch, change).filter(|place| !left_behind(&self.landscape, place)) {
             self.known.add(&change.owner.key, place, &change.claims);
         }
     }
+
+    /// Forgets what lies in repositories that a changed url has left behind.
+    pub(super) fn leave_behind(&mut self) {
+        self.known.forget_places(|place| left_behind(&self.landscape, place));
+    }
+}
+
+/// Whether a place is in a repository that no store names any more although its destination still has a
+/// store: the url was changed, and what it named before is left as it is.
+fn left_behind(landscape: &Landscape, place: &KnownPlace) -> bool {
+    let named = landscape.stores.values().any(|store| store.branch.remote == place.site.branch.remote);
+    let destination = landscape.destinations.get(&place.destination);
+    !named && destination.is_some_and(|destination| landscape.stores.contains_key(&destination.store))
 }
 
 fn places(branch: &Branch, change: &store::Change) -> impl Iterator<Item = KnownPlace> {
