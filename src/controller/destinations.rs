@@ -63,9 +63,9 @@ pub(super) fn on_error(_: Arc<DynamicObject>, error: &kube::Error, _: Arc<Contex
 /// Admits the destination to the landscape, and has its folders made.
 async fn settle(destination: Destination, context: &Context) -> Result<(), Verdict> {
     let hub = &context.hub;
-    let landscape = hub.landscape();
-    if let Some(other) = overlapping(&destination, &landscape) {
-        hub.dismiss(&destination.name);
+    // Also one that overlaps: what lies there stays there until that is put right.
+    hub.admit(destination.clone());
+    if let Some(other) = overlapping(&destination, &hub.landscape()) {
         return Err(Verdict::bad(
             "PathOverlaps",
             format!(
@@ -73,7 +73,6 @@ async fn settle(destination: Destination, context: &Context) -> Result<(), Verdi
             ),
         ));
     }
-    hub.admit(destination.clone());
     let (store, writer) = hub.store_of(&destination).ok_or_else(|| {
         Verdict::bad(
             "NoStateStore",
