@@ -251,15 +251,30 @@ impl World {
 
     /// Makes an empty private repository; its URL.
     pub fn repository(&self, name: &str) -> String {
-        let url = format!("{}/api/v1/user/repos", self.info("giteaUrl"));
-        let made = Command::new("curl")
-            .args(["-sSf", "-u", &self.login(), "-H", "Content-Type: application/json", "-d"])
-            .arg(format!(r#"{{"name":"{name}","private":true,"default_branch":"main"}}"#))
-            .arg(url)
+        self.gitea("POST", "user/repos", &format!(r#"{{"name":"{name}","private":true,"default_branch":"main"}}"#));
+        self.url(name)
+    }
+
+    /// Makes a token with which repositories can be read and written.
+    pub fn token(&self, name: &str) -> String {
+        let path = format!("users/{}/tokens", self.info("giteaUser"));
+        let made = self.gitea("POST", &path, &format!(r#"{{"name":"{name}","scopes":["write:repository"]}}"#));
+        made["sha1"].as_str().expect("a token").to_owned()
+    }
+
+    /// Takes a token back.
+    pub fn revoke(&self, name: &str) {
+        self.gitea("DELETE", &format!("users/{}/tokens/{name}", self.info("giteaUser")), "{}");
+    }
+
+    fn gitea(&self, method: &str, path: &str, body: &str) -> Value {
+        let url = format!("{}/api/v1/{path}", self.info("giteaUrl"));
+        let done = Command::new("curl")
+            .args(["-sSf", "-X", method, "-u", &self.login(), "-H", "Content-Type: application/json", "-d", body, &url])
             .output()
             .expect("curl runs");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        self.url(name)
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        serde_json::from_slice(&done.stdout).unwrap_or_default()
     }
 
     /// A repository's URL.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Hub;
-use super::state::Usable;
+use super::state::{State, Usable};
 use crate::controller::progress::Stage;
-use crate::placement::{Destination, Landscape, Site, StateStore};
+use crate::placement::{Branch, Destination, Landscape, Site, StateStore};
 use crate::store::writer::Writer;
 use crate::store::{self, Access, Record};
 use crate::values::RelPath;
@@ -23,12 +23,27 @@ impl Hub {
     /// The writer of a store, made or given new credentials; a spawned writer has read nothing yet.
     pub(in crate::controller) fn open(&self, store: &StateStore, access: Access) -> Result<Writer, store::Error> {
         let mut state = self.state();
+        let State { writers, landscape, .. } = &mut *state;
+        // Branches that no store names any more are cleared with the credentials of one that does.
+        let named = |branch: &Branch| landscape.stores.values().any(|s| s.branch == *branch);
+        for (branch, (old, writer)) in writers.iter_mut() {
+            if branch.remote == store.branch.remote && *branch != store.branch && !named(branch) {
+                let access = Access { branch: branch.name.clone(), ..access.clone() };
+                if *old != access {
+                    writer.set_access(access.clone());
+                    *old = access;
+                }
+            }
+        }
         if let Some((old, writer)) = state.writers.get_mut(&store.branch) {
+            let writer = writer.clone();
             if *old != access {
                 writer.set_access(access.clone());
                 *old = access;
+                state.hurry(&store.branch.remote);
+                self.look_at_all();
             }
-            return Ok(writer.clone());
+            return Ok(writer);
         }
         let writer = self.spawn(&store.branch, &access)?;
         state.writers.insert(store.branch.clone(), (access, writer.clone()));
@@ -68,11 +83,7 @@ impl Hub {
         let first = state.arrived("store", &name);
         let better = matches!(usable, Usable::Yes) && !matches!(was, Some(Usable::Yes));
         if better {
-            for progress in state.requests.values_mut() {
-                if progress.errors.keys().any(|b| b.remote == site.branch.remote) {
-                    progress.hurry();
-                }
-            }
+            state.hurry(&site.branch.remote);
         }
         if first || better || before != Some(store) || matches!((&was, &usable), (Some(Usable::Yes), Usable::No(..))) {
             self.look_at_all();

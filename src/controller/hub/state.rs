@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::controller::progress::Progress;
-use crate::placement::{Branch, Known, KnownPlace, Landscape, Site};
+use crate::placement::{Branch, Known, KnownPlace, Landscape, Remote, Site};
 use crate::store::writer::Writer;
 use crate::store::{self, Access, Record};
 use crate::values::RequestKey;
@@ -52,6 +52,13 @@ impl State {
             .places(key)
             .iter()
             .any(|p| self.landscape.destinations.get(&p.destination).is_some_and(|d| d.leaving))
+    }
+
+    /// Makes due what failed at a remote.
+    pub(super) fn hurry(&mut self, remote: &Remote) {
+        for progress in self.requests.values_mut().filter(|p| p.errors.keys().any(|b| b.remote == *remote)) {
+            progress.hurry();
+        }
     }
 
     /// Takes places from the request's own status where the records say nothing of it.
