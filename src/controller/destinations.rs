@@ -14,11 +14,13 @@ use super::status::{Verdict, conditions};
 use crate::api;
 use crate::error::{Explain, Retry};
 use crate::placement::{Destination, overlapping, workload_files};
-use crate::store::Chore;
+use crate::store::{self, Chore};
 use crate::values::Timestamp;
 
 /// How soon a store that does not answer is asked again; a change of the store triggers as well.
 const LOOK: Duration = Duration::from_mins(1);
+/// How soon a push that is in the way is over.
+const SOON: Duration = Duration::from_millis(300);
 /// How soon an error of the API server is tried again.
 const API_RETRY: Duration = Duration::from_secs(2);
 
@@ -61,9 +63,9 @@ pub(super) fn on_error(_: Arc<DynamicObject>, error: &kube::Error, _: Arc<Contex
 /// Admits the destination to the landscape, and has its folders made.
 async fn settle(destination: Destination, context: &Context) -> Result<(), Verdict> {
     let hub = &context.hub;
-    let landscape = hub.landscape();
-    if let Some(other) = overlapping(&destination, &landscape) {
-        hub.dismiss(&destination.name);
+    // Also one that overlaps: what lies there stays there until that is put right.
+    hub.admit(destination.clone());
+    if let Some(other) = overlapping(&destination, &hub.landscape()) {
         return Err(Verdict::bad(
             "PathOverlaps",
             format!(
@@ -71,7 +73,6 @@ async fn settle(destination: Destination, context: &Context) -> Result<(), Verdi
             ),
         ));
     }
-    hub.admit(destination.clone());
     let (store, writer) = hub.store_of(&destination).ok_or_else(|| {
         Verdict::bad(
             "NoStateStore",
@@ -106,7 +107,15 @@ async fn leave(
     let keep_files = !destination.cleanup;
     // Nothing new goes there from here on, and requests that have files there wait for the outcome.
     context.hub.admit(destination.clone());
+    if context.hub.is_written_to(&name) {
+        // In one commit with these its removal would come first.
+        return Ok(Action::requeue(SOON));
+    }
     let retired = match context.hub.store_of(&destination) {
+        None if exists(&context.client, &destination.store).await? => Err(store::Error::Unreachable(format!(
+            "its GitStateStore {} cannot be used, see its status",
+            destination.store
+        ))),
         // Without a store there is nothing that could be cleaned up, or recorded.
         None => Ok(()),
         Some((_, Err(error))) => Err(error),
@@ -120,8 +129,8 @@ async fn leave(
     };
     match retired {
         Ok(()) => {
-            context.hub.retired(&name, keep_files);
             objects::release(api, object).await?;
+            context.hub.retired(&name, keep_files);
             Ok(Action::await_change())
         }
         Err(error) => {
@@ -134,6 +143,12 @@ async fn leave(
             Ok(Action::requeue(if soon { Duration::from_secs(5) } else { LOOK }))
         }
     }
+}
+
+/// Whether there is such a store, be it one that the hub has not met yet or cannot use.
+async fn exists(client: &Client, store: &str) -> Result<bool, kube::Error> {
+    let stores = Api::<DynamicObject>::all_with(client.clone(), &super::resource("GitStateStore", "gitstatestores"));
+    stores.get_metadata_opt(store).await.map(|found| found.is_some())
 }
 
 async fn write(object: &DynamicObject, api: &Api<DynamicObject>, verdict: &Verdict) -> Result<(), kube::Error> {

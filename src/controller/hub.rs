@@ -123,7 +123,10 @@ impl Hub {
             let due = match &progress.stage {
                 Stage::Writing(_) | Stage::Leaving(_) => return Step::Waiting,
                 Stage::Failed(at) => *at <= Instant::now(),
-                Stage::Done(at) => at.elapsed() >= self.settings.recheck_interval(),
+                // An old place may have become known since: one whose records could only be read now.
+                Stage::Done(at) => {
+                    at.elapsed() >= self.settings.recheck_interval() || !removing && clears_something(&desired)
+                }
             };
             if !due {
                 return Step::Reached(Box::new(progress.clone()));
@@ -149,8 +152,11 @@ impl Hub {
             if removing {
                 change.unless_head.clone_from(&confirmed);
             }
-            match self.writer_for(state, &branch, removing) {
-                Ok(writer) => writer.submit(Ticket { id: ticket, change }),
+            match self.writer_for(state, &branch, removing).cloned() {
+                Ok(writer) => {
+                    state.foresee(&branch, &change);
+                    writer.submit(Ticket { id: ticket, change });
+                }
                 Err(error) => refused.push((branch, error)),
             }
         }
@@ -172,7 +178,7 @@ impl Hub {
         let store = state.landscape.store_for(branch);
         let usable = store.and_then(|s| state.usable.get(&s.name));
         match (store, usable) {
-            (_, Some(Usable::No(error))) if !removing || !state.writers.contains_key(branch) => {
+            (_, Some(Usable::No(error, _))) if !removing || !state.writers.contains_key(branch) => {
                 return Err(error.clone());
             }
             (None, _) if !state.writers.contains_key(branch) => {
@@ -242,17 +248,28 @@ impl Hub {
             return;
         }
         for store in state.landscape.stores.values().filter(|s| s.branch.remote == branch.remote) {
-            self.triggers.one("GitStateStore", None, &store.name);
+            self.look_at_store(&store.name);
         }
     }
 
-    fn look_at_requests(&self) {
-        self.triggers.all(|kind| kind != "GitStateStore" && kind != "Destination");
+    /// Requests and destinations: what the landscape decides.
+    fn look_at_all(&self) {
+        self.triggers.all(|kind| kind != "GitStateStore");
+    }
+
+    /// A store that may have been waiting to be unused.
+    fn look_at_store(&self, name: &str) {
+        self.triggers.one("GitStateStore", None, name);
     }
 }
 
 fn removal_of(request: &Request) -> String {
     format!("removal of {}", request.uid)
+}
+
+/// Whether there are places that the request has left and that still have its files.
+fn clears_something(desired: &Desired) -> bool {
+    !desired.leave.is_empty() || desired.changes.values().any(|change| change.roots.values().any(Vec::is_empty))
 }
 
 /// Equal for submissions that want the same files at the same places; clearing old places is not part

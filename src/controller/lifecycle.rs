@@ -161,18 +161,31 @@ async fn announce_drift(object: &DynamicObject, context: &Context, request: &Req
     if drift.is_empty() {
         return;
     }
-    let shown = drift.iter().take(10).cloned().collect::<Vec<_>>().join(", ");
-    let more = if drift.len() > 10 { format!(" and {} more", drift.len() - 10) } else { String::new() };
     let event = Event {
         type_: EventType::Warning,
         reason: "DriftRepaired".into(),
-        note: Some(format!("changed by others and put back: {shown}{more}")),
+        note: Some(format!("changed by others and put back: {}", few(&drift))),
         action: "Commit".into(),
         secondary: None,
     };
     if let Err(error) = context.recorder.publish(&event, &object.object_ref(&context.resource)).await {
         tracing::debug!(%error, "event not written");
     }
+}
+
+/// As many paths as the API server takes in an event, which is 1,024 bytes.
+fn few(paths: &[String]) -> String {
+    let mut text = String::new();
+    for (at, path) in paths.iter().enumerate() {
+        if at > 0 && text.len() + path.len() > 900 {
+            return format!("{text} and {} more", paths.len() - at);
+        }
+        if at > 0 {
+            text.push_str(", ");
+        }
+        text.push_str(path);
+    }
+    text
 }
 
 /// Writes what is true now; places that are not yet confirmed elsewhere stay listed.
@@ -302,4 +315,18 @@ fn recorded(object: &DynamicObject) -> Vec<KnownPlace> {
 /// The object as plain data, as the API server sent it.
 fn plain(object: &DynamicObject) -> Value {
     serde_json::to_value(object).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::few;
+
+    #[test]
+    fn an_event_has_room_for_what_it_says() {
+        let paths: Vec<String> = (0..10).map(|at| format!("{}/{at}", "long".repeat(100))).collect();
+        let text = few(&paths);
+        assert!(text.len() < 1000 && text.ends_with("and 8 more"), "{text}");
+        assert_eq!(few(&paths[..1]), paths[0]);
+        assert_eq!(few(&["a".into(), "b".into()]), "a, b");
+    }
 }

@@ -74,9 +74,11 @@ pub(super) async fn write_status(
 ) -> Result<(), kube::Error> {
     let current = object.data.get("status").cloned().unwrap_or_default();
     let Some(patch) = merge_patch(&current, status) else { return Ok(()) };
-    let patch = json!({"status": patch});
+    // What was compared may be older than what the API server has: then its newer version is on its way
+    // here, and will be looked at.
+    let patch = json!({"metadata": {"resourceVersion": object.resource_version()}, "status": patch});
     match api.patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(&patch)).await {
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
         other => other.map(drop),
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{Api, ApiResource, DynamicObject};
+use kube::api::{Api, ApiResource, DynamicObject, ListParams};
 use kube::runtime::controller::Action;
 use kube::{Client, ResourceExt};
 use serde_json::json;
@@ -13,13 +13,15 @@ use super::hub::Hub;
 use super::objects;
 use super::status::{Verdict, conditions};
 use crate::api;
-use crate::error::Explain;
+use crate::error::{Explain, Retry};
 use crate::placement::{Auth, StateStore};
-use crate::store::{self, Head};
+use crate::store;
 use crate::values::Timestamp;
 
 /// How often a store's Secret and remote are looked at: neither can be watched.
 const LOOK: Duration = Duration::from_mins(1);
+/// How soon a remote that does not answer is asked again at first; then as long again as it has been silent.
+const SOONEST: Duration = Duration::from_secs(1);
 /// How soon an error of the API server is tried again.
 const API_RETRY: Duration = Duration::from_secs(2);
 
@@ -34,19 +36,18 @@ pub(super) struct Context {
 pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, kube::Error> {
     let api = objects::api_for(&context.client, &context.resource, &object);
     let name = object.name_any();
+    let mut users = Vec::new();
     if objects::is_leaving(&object) {
-        let users = context.hub.destinations_of(&name);
+        users = users_of(&context.client, &name).await?;
         if users.is_empty() || objects::is_abandoned(&object) {
             objects::release(&api, &object).await?;
             context.hub.store_gone(&name);
             return Ok(Action::await_change());
         }
-        let text =
-            format!("cannot be deleted while destinations name it: {}. Delete or change them first", users.join(", "));
-        write(&object, &api, &Verdict::bad("InUse", text), None).await?;
-        return Ok(Action::requeue(LOOK));
+        // Until then it serves them: nothing else could clean up after them.
+    } else {
+        objects::hold(&api, &object).await?;
     }
-    objects::hold(&api, &object).await?;
     let store = match api::read::<api::GitStateStore>(&plain(&object)).and_then(|s| StateStore::parse(&s)) {
         Ok(store) => store,
         Err(invalid) => {
@@ -55,19 +56,37 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
             return Ok(Action::await_change());
         }
     };
-    let verdict = match look(&store, &context).await {
-        Ok((head, records)) => {
-            let commit = head.commit.clone();
+    let (mut verdict, wait) = match look(&store, &context).await {
+        Ok(records) => {
             context.hub.judged(store.clone(), Ok(records));
-            (Verdict::good("Reachable", left_behind(&object, &store).unwrap_or_default()), commit)
+            (Verdict::good("Reachable", left_behind(&object, &store).unwrap_or_default()), LOOK)
         }
         Err(error) => {
-            context.hub.judged(store.clone(), Err(error.clone()));
-            (Verdict::bad(error.reason(), error.to_string()), None)
+            let failing = context.hub.judged(store.clone(), Err(error.clone()));
+            let soon = error.retry() == Retry::Soon;
+            let wait = if soon { failing.clamp(SOONEST, LOOK) } else { LOOK };
+            (Verdict::bad(error.reason(), error.to_string()), wait)
         }
     };
-    write(&object, &api, &verdict.0, Some((&store, verdict.1))).await?;
-    Ok(Action::requeue(objects::spread(LOOK, &object)))
+    if !users.is_empty() {
+        verdict = Verdict::bad("InUse", in_use(&users, &verdict));
+    }
+    write(&object, &api, &verdict, Some(&store)).await?;
+    Ok(Action::requeue(objects::spread(wait, &object)))
+}
+
+/// The destinations that name a store. Asked of the API server: after a start the hub has not met them all.
+async fn users_of(client: &Client, store: &str) -> Result<Vec<String>, kube::Error> {
+    let all = Api::<DynamicObject>::all_with(client.clone(), &super::resource("Destination", "destinations"));
+    let destinations = all.list(&ListParams::default()).await?.items;
+    let names_it = |d: &&DynamicObject| d.data.pointer("/spec/stateStoreRef/name").is_some_and(|name| name == store);
+    Ok(destinations.iter().filter(names_it).map(ResourceExt::name_any).collect())
+}
+
+fn in_use(users: &[String], verdict: &Verdict) -> String {
+    let text =
+        format!("cannot be deleted while destinations name it: {}. Delete or change them first", users.join(", "));
+    if verdict.good { text } else { format!("{text} ({})", verdict.message) }
 }
 
 /// What to do when the API server refused something.
@@ -76,19 +95,18 @@ pub(super) fn on_error(_: Arc<DynamicObject>, error: &kube::Error, _: Arc<Contex
     Action::requeue(API_RETRY)
 }
 
-type Found = (Head, Option<Vec<Arc<store::Record>>>);
-
 /// Reads the Secret, reaches the remote, and reads the records if that has not been done.
-async fn look(store: &StateStore, context: &Context) -> Result<Found, store::Error> {
+async fn look(store: &StateStore, context: &Context) -> Result<Option<Vec<Arc<store::Record>>>, store::Error> {
     let basic = match &store.auth {
         Auth::None => None,
         Auth::Basic { namespace, name } => Some(basic(&context.client, namespace, name).await?),
     };
     let writer = context.hub.open(store, store.access(basic))?;
-    let head = writer.probe().await?;
-    let records =
-        if context.hub.is_read(&store.site()) { None } else { Some(writer.records(store.path.clone()).await?) };
-    Ok((head, records))
+    writer.probe().await?;
+    if context.hub.is_read(&store.site()) {
+        return Ok(None);
+    }
+    writer.records(store.path.clone()).await.map(Some)
 }
 
 async fn basic(client: &Client, namespace: &str, name: &str) -> Result<(String, String), store::Error> {
@@ -123,13 +141,13 @@ async fn write(
     object: &DynamicObject,
     api: &Api<DynamicObject>,
     verdict: &Verdict,
-    found: Option<(&StateStore, Option<String>)>,
+    found: Option<&StateStore>,
 ) -> Result<(), kube::Error> {
     let mut status = json!({
         "observedGeneration": object.metadata.generation,
         "conditions": conditions(object, &["Ready"], verdict, Timestamp::now()),
     });
-    if let Some((store, _)) = found.filter(|_| verdict.good) {
+    if let Some(store) = found.filter(|_| verdict.good) {
         status["url"] = json!(store.branch.remote.to_string());
     }
     objects::write_status(api, object, &status).await

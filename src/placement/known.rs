@@ -56,17 +56,18 @@ impl Known {
 
     /// Forgets everything that was known at a site, before it is read again.
     pub fn forget_site(&mut self, site: &Site) {
-        self.places.retain(|_, places| {
-            places.retain(|p| p.site != *site);
-            !places.is_empty()
-        });
-        self.claims.retain(|_, holder| self.places.contains_key(holder));
+        self.forget_places(|place| place.site == *site);
     }
 
     /// Forgets everything that was known at a destination.
     pub fn forget_destination(&mut self, destination: &str) {
+        self.forget_places(|place| place.destination == destination);
+    }
+
+    /// Forgets all places of a kind.
+    pub fn forget_places(&mut self, which: impl Fn(&KnownPlace) -> bool) {
         self.places.retain(|_, places| {
-            places.retain(|p| p.destination != destination);
+            places.retain(|place| !which(place));
             !places.is_empty()
         });
         self.claims.retain(|_, holder| self.places.contains_key(holder));

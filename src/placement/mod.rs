@@ -79,6 +79,16 @@ pub enum Error {
         /// The store.
         store: String,
     },
+    /// The destination's place is another's as well.
+    #[error(
+        "destination {destination} has what lies there, but its place now overlaps that of destination {other}: change its spec.path"
+    )]
+    Overlaps {
+        /// The destination.
+        destination: String,
+        /// The older one.
+        other: String,
+    },
     /// Raw text cannot be part of an aggregated YAML file.
     #[error(
         "{file} is not YAML and cannot be aggregated at destination {destination}: route its directory to a destination with another filepath.mode"
@@ -120,6 +130,7 @@ impl Explain for Error {
         match self {
             Self::NoDestination { .. } => "NoDestination",
             Self::NoStore { .. } => "NoStateStore",
+            Self::Overlaps { .. } => "PathOverlaps",
             Self::NotAggregatable { .. } => "NotAggregatable",
             Self::Path { .. } => "InvalidPath",
             Self::Unread { .. } => "StoreUnreachable",
@@ -210,6 +221,9 @@ fn choose<'a>(
         .filter(|p| p.directories.contains(&group.directory))
         .find_map(|p| landscape.destinations.get(&p.destination).filter(|d| !d.leaving));
     if let Some(destination) = kept {
+        if let Some(other) = overlapping(destination, landscape) {
+            return Err(Error::Overlaps { destination: destination.name.clone(), other });
+        }
         if !destination.matches(&group.match_labels) {
             misplaced.push(format!(
                 "{}stays at destination {}, which no longer matches {}",

@@ -6,5 +6,7 @@
 mod failures;
 mod life;
 mod moves;
+mod races;
 mod readme;
+mod restarts;
 mod support;

@@ -176,3 +176,59 @@ fn the_later_of_two_overlapping_destinations_is_not_ready() {
     world.wait_ready("team --all");
     assert!(!world.files("state", "main").iter().any(|f| f.starts_with("a/b/")));
 }
+
+#[test]
+fn a_destination_that_comes_to_overlap_keeps_what_it_has() {
+    let mut world = World::new();
+    world.repository("state");
+    let settings = "promises: {team: {destinationSelectors: [{matchLabels: {tier: gold}}]}}\n";
+    world.apply(&(world.secret() + &world.store("state", "") + &destination("old", "state", "a", "")));
+    world.start(settings);
+    world.wait_ready("destination/old");
+    std::thread::sleep(std::time::Duration::from_secs(1)); // creation times have whole seconds
+    world.apply(&destination("new", "state", "b", ""));
+    world.kubectl(&["label", "destination", "new", "tier=gold"]);
+    world.apply(&team("default", "one", "One"));
+    world.wait_ready("team one");
+    world.kubectl(&["label", "destination", "old", "tier=gold"]);
+    let move_to = |path: &str| {
+        let patch = format!(r#"{{"spec":{{"path":"{path}"}}}}"#);
+        world.kubectl(&["patch", "destination/new", "--type=merge", "-p", &patch]);
+    };
+    move_to("a/b");
+    let message = world.wait_reason("team one", "PathOverlaps");
+    assert!(message.contains("old"), "{message}");
+    let file = "b/resources/default/team/one/backstage-team-one.yaml".to_owned();
+    assert!(world.files("state", "main").contains(&file), "a slip moves nothing to another destination");
+    move_to("b");
+    world.wait_ready("team one");
+    assert!(world.files("state", "main").contains(&file));
+}
+
+#[test]
+fn an_old_branch_is_listed_until_it_is_cleared_with_the_credentials_of_the_day() {
+    let mut world = World::new();
+    let url = world.repository("state");
+    let user = world.info("giteaUser");
+    let secret = |token: &str| crate::support::secret_with("default", &user, token);
+    world.apply(&secret(&world.token("first")));
+    world.apply(&(crate::support::store("state", &url, "") + &destination("host", "state", ".", "")));
+    world.start("");
+    world.apply(&team("default", "one", "One"));
+    world.wait_ready("team one");
+    world.pre_receive("state", "while read _ _ ref; do [ $ref != refs/heads/main ] || exit 1; done");
+    world.kubectl(&["patch", "gitstatestore/state", "--type=merge", "-p", r#"{"spec":{"branch":"next"}}"#]);
+    world.wait_reason("team one", "PushRejected");
+    assert_eq!(world.get("team one")["status"]["places"].as_array().map_or(0, Vec::len), 2, "both places hold it");
+    // A rotated Secret serves the old branch as well.
+    world.apply(&secret(&world.token("second")));
+    world.revoke("first");
+    world.no_pre_receive("state");
+    world.kubectl(&["annotate", "gitstatestore", "state", "look=again"]);
+    world.eventually("the old branch cleared", || {
+        let files = world.files("state", "main");
+        (!files.iter().any(|f| f.contains("team/one"))).then_some(())
+    });
+    world.wait_ready("team one");
+    assert_eq!(world.get("team one")["status"]["places"].as_array().map_or(0, Vec::len), 1);
+}

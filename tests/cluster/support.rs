@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -18,6 +18,7 @@ pub const PATIENCE: Duration = Duration::from_mins(2);
 pub struct World {
     parts: Child,
     hold: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
     info: Value,
     operator: Option<Child>,
     dir: TempDir,
@@ -74,11 +75,12 @@ impl World {
             .expect("the harness starts");
         let hold = parts.stdin.take();
         let mut line = String::new();
-        BufReader::new(parts.stdout.take().expect("piped")).read_line(&mut line).expect("the harness answers");
+        let mut answers = BufReader::new(parts.stdout.take().expect("piped"));
+        answers.read_line(&mut line).expect("the harness answers");
         let info = serde_json::from_str(&line).unwrap_or_else(|_| {
             panic!("the real parts do not start; run `go -C tests/parts run . up` to see why: {line}")
         });
-        Self { parts, hold, info, operator: None, dir: TempDir::new().expect("a directory"), _slot: slot }
+        Self { parts, hold, answers, info, operator: None, dir: TempDir::new().expect("a directory"), _slot: slot }
     }
 
     /// A directory of the test's own.
@@ -89,6 +91,16 @@ impl World {
     /// Something that the harness says of itself.
     pub fn info(&self, key: &str) -> String {
         self.info[key].as_str().unwrap_or_else(|| panic!("the harness does not say {key}")).to_owned()
+    }
+
+    /// Stops, kills or starts one of the servers: `kill gitea`.
+    pub fn server(&mut self, order: &str) {
+        use std::io::Write as _;
+        writeln!(self.hold.as_mut().expect("the harness runs"), "{order}").expect("the harness listens");
+        let mut line = String::new();
+        self.answers.read_line(&mut line).expect("the harness answers");
+        let answer: Value = serde_json::from_str(&line).unwrap_or_default();
+        assert_eq!(answer["ok"], true, "{order}: {line}");
     }
 
     // ---- the operator
@@ -116,6 +128,13 @@ impl World {
             assert!(since.elapsed() < Duration::from_secs(30), "the operator does not stop\n{}", self.log());
             sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Ends the operator as a crash does.
+    pub fn crash(&mut self) {
+        let mut operator = self.operator.take().expect("an operator runs");
+        operator.kill().expect("kill");
+        operator.wait().expect("it ends");
     }
 
     fn log_path(&self) -> PathBuf {
@@ -232,15 +251,30 @@ impl World {
 
     /// Makes an empty private repository; its URL.
     pub fn repository(&self, name: &str) -> String {
-        let url = format!("{}/api/v1/user/repos", self.info("giteaUrl"));
-        let made = Command::new("curl")
-            .args(["-sSf", "-u", &self.login(), "-H", "Content-Type: application/json", "-d"])
-            .arg(format!(r#"{{"name":"{name}","private":true,"default_branch":"main"}}"#))
-            .arg(url)
+        self.gitea("POST", "user/repos", &format!(r#"{{"name":"{name}","private":true,"default_branch":"main"}}"#));
+        self.url(name)
+    }
+
+    /// Makes a token with which repositories can be read and written.
+    pub fn token(&self, name: &str) -> String {
+        let path = format!("users/{}/tokens", self.info("giteaUser"));
+        let made = self.gitea("POST", &path, &format!(r#"{{"name":"{name}","scopes":["write:repository"]}}"#));
+        made["sha1"].as_str().expect("a token").to_owned()
+    }
+
+    /// Takes a token back.
+    pub fn revoke(&self, name: &str) {
+        self.gitea("DELETE", &format!("users/{}/tokens/{name}", self.info("giteaUser")), "{}");
+    }
+
+    fn gitea(&self, method: &str, path: &str, body: &str) -> Value {
+        let url = format!("{}/api/v1/{path}", self.info("giteaUrl"));
+        let done = Command::new("curl")
+            .args(["-sSf", "-X", method, "-u", &self.login(), "-H", "Content-Type: application/json", "-d", body, &url])
             .output()
             .expect("curl runs");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        self.url(name)
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        serde_json::from_slice(&done.stdout).unwrap_or_default()
     }
 
     /// A repository's URL.
@@ -309,6 +343,18 @@ impl World {
         fs::create_dir_all(hook.parent().expect("a parent")).expect("hooks");
         fs::write(&hook, format!("#!/bin/sh\n{script}\n")).expect("a hook");
         fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).expect("executable");
+    }
+
+    /// Has every push to a repository take some seconds.
+    pub fn stall(&self, name: &str, seconds: u32) {
+        let mark = self.dir.path().join(format!("{name}.pushing"));
+        self.pre_receive(name, &format!("touch '{}'; sleep {seconds}", mark.display()));
+    }
+
+    /// Waits until a push to a stalled repository is under way.
+    pub fn wait_push(&self, name: &str) {
+        let mark = self.dir.path().join(format!("{name}.pushing"));
+        self.eventually("a push", || mark.exists().then_some(()));
     }
 
     /// Takes the hook away.

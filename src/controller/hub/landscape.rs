@@ -1,10 +1,12 @@
 //! The hub's side for stores and destinations: what they are, and whether they can be used.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::Hub;
-use super::state::Usable;
-use crate::placement::{Destination, Landscape, Site, StateStore};
+use super::state::{State, Usable};
+use crate::controller::progress::Stage;
+use crate::placement::{Branch, Destination, Landscape, Site, StateStore};
 use crate::store::writer::Writer;
 use crate::store::{self, Access, Record};
 use crate::values::RelPath;
@@ -21,28 +23,47 @@ impl Hub {
     /// The writer of a store, made or given new credentials; a spawned writer has read nothing yet.
     pub(in crate::controller) fn open(&self, store: &StateStore, access: Access) -> Result<Writer, store::Error> {
         let mut state = self.state();
+        let State { writers, landscape, .. } = &mut *state;
+        // Branches that no store names any more are cleared with the credentials of one that does.
+        let named = |branch: &Branch| landscape.stores.values().any(|s| s.branch == *branch);
+        for (branch, (old, writer)) in writers.iter_mut() {
+            if branch.remote == store.branch.remote && *branch != store.branch && !named(branch) {
+                let access = Access { branch: branch.name.clone(), ..access.clone() };
+                if *old != access {
+                    writer.set_access(access.clone());
+                    *old = access;
+                }
+            }
+        }
         if let Some((old, writer)) = state.writers.get_mut(&store.branch) {
+            let writer = writer.clone();
             if *old != access {
                 writer.set_access(access.clone());
                 *old = access;
+                state.hurry(&store.branch.remote);
+                self.look_at_all();
             }
-            return Ok(writer.clone());
+            return Ok(writer);
         }
         let writer = self.spawn(&store.branch, &access)?;
         state.writers.insert(store.branch.clone(), (access, writer.clone()));
         Ok(writer)
     }
 
-    /// A store was looked at: it is usable, with these records, or it is not.
+    /// A store was looked at: it is usable, with these records, or it is not. Answers for how long it has
+    /// not been.
     pub(in crate::controller) fn judged(
         &self,
         store: StateStore,
         found: Result<Option<Vec<Arc<Record>>>, store::Error>,
-    ) {
+    ) -> Duration {
         let mut state = self.state();
         let site = store.site();
         let name = store.name.clone();
         let before = state.landscape.stores.insert(name.clone(), store.clone());
+        if before.as_ref() != Some(&store) {
+            state.leave_behind();
+        }
         let usable = match found {
             Ok(records) => {
                 if let Some(records) = records {
@@ -50,21 +71,26 @@ impl Hub {
                 }
                 Usable::Yes
             }
-            Err(error) => Usable::No(error),
+            Err(error) => {
+                let since = match state.usable.get(&name) {
+                    Some(Usable::No(_, since)) => *since,
+                    _ => Instant::now(),
+                };
+                Usable::No(error, since)
+            }
         };
         let was = state.usable.insert(name.clone(), usable.clone());
         let first = state.arrived("store", &name);
         let better = matches!(usable, Usable::Yes) && !matches!(was, Some(Usable::Yes));
         if better {
-            for progress in state.requests.values_mut() {
-                if progress.errors.keys().any(|b| b.remote == site.branch.remote) {
-                    progress.hurry();
-                }
-            }
+            state.hurry(&site.branch.remote);
         }
-        if first || better || before != Some(store) || matches!((&was, &usable), (Some(Usable::Yes), Usable::No(_))) {
-            self.look_at_requests();
-            self.triggers.all(|kind| kind == "Destination");
+        if first || better || before != Some(store) || matches!((&was, &usable), (Some(Usable::Yes), Usable::No(..))) {
+            self.look_at_all();
+        }
+        match usable {
+            Usable::Yes => Duration::ZERO,
+            Usable::No(_, since) => since.elapsed(),
         }
     }
 
@@ -74,7 +100,7 @@ impl Hub {
         state.arrived("store", name);
         state.landscape.stores.remove(name);
         state.usable.remove(name);
-        self.look_at_requests();
+        self.look_at_all();
     }
 
     /// A store is gone. Its writer stays for what has yet to be removed through it.
@@ -87,22 +113,18 @@ impl Hub {
         self.state().read.contains(site)
     }
 
-    /// Who uses a store.
-    pub(in crate::controller) fn destinations_of(&self, store: &str) -> Vec<String> {
-        let state = self.state();
-        state.landscape.destinations.values().filter(|d| d.store == store).map(|d| d.name.clone()).collect()
-    }
-
     /// A destination exists, or changed.
     pub(in crate::controller) fn admit(&self, destination: Destination) {
         let mut state = self.state();
         state.retired.remove(&destination.name);
         let before = state.landscape.destinations.insert(destination.name.clone(), destination.clone());
         let last = state.arrived("destination", &destination.name);
+        if let Some(before) = before.as_ref().filter(|before| before.store != destination.store) {
+            self.look_at_store(&before.store);
+        }
         if last || before != Some(destination) {
             // Others may overlap with it, or no longer.
-            self.triggers.all(|kind| kind == "Destination");
-            self.look_at_requests();
+            self.look_at_all();
         }
     }
 
@@ -110,8 +132,12 @@ impl Hub {
     pub(in crate::controller) fn dismiss(&self, name: &str) {
         let mut state = self.state();
         let last = state.arrived("destination", name);
-        if state.landscape.destinations.remove(name).is_some() || last {
-            self.look_at_requests();
+        let before = state.landscape.destinations.remove(name);
+        if let Some(before) = &before {
+            self.look_at_store(&before.store);
+        }
+        if before.is_some() || last {
+            self.look_at_all();
         }
     }
 
@@ -121,11 +147,25 @@ impl Hub {
         state.arrived("destination", name);
         state.known.forget_destination(name);
         state.retired.insert(name.to_owned(), kept);
-        state.landscape.destinations.remove(name);
+        if let Some(before) = state.landscape.destinations.remove(name) {
+            self.look_at_store(&before.store);
+        }
         for progress in state.requests.values_mut() {
             progress.hurry();
         }
-        self.look_at_requests();
+        self.look_at_all();
+    }
+
+    /// Whether files are on their way to a destination.
+    pub(in crate::controller) fn is_written_to(&self, name: &str) -> bool {
+        let state = self.state();
+        let goes_there = |change: &store::Change| change.roots.values().flatten().any(|p| p.destination == name);
+        state.requests.values().any(|progress| match &progress.stage {
+            Stage::Writing(waiting) => {
+                progress.desired.changes.iter().any(|(branch, change)| waiting.contains(branch) && goes_there(change))
+            }
+            _ => false,
+        })
     }
 
     /// The store of a destination and, if it can be used, its writer.
@@ -136,7 +176,7 @@ impl Hub {
         let state = self.state();
         let store = state.landscape.stores.get(&destination.store)?;
         let writer = match state.usable.get(&store.name) {
-            Some(Usable::No(error)) => Err(error.clone()),
+            Some(Usable::No(error, _)) => Err(error.clone()),
             _ => state
                 .writers
                 .get(&store.branch)

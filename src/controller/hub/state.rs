@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::controller::progress::Progress;
-use crate::placement::{Branch, Known, KnownPlace, Landscape, Site};
+use crate::placement::{Branch, Known, KnownPlace, Landscape, Remote, Site};
 use crate::store::writer::Writer;
 use crate::store::{self, Access, Record};
 use crate::values::RequestKey;
@@ -13,7 +14,8 @@ use crate::values::RequestKey;
 #[derive(Clone, Debug)]
 pub(super) enum Usable {
     Yes,
-    No(store::Error),
+    /// Why not, and since when.
+    No(store::Error, Instant),
 }
 
 /// What the hub remembers.
@@ -52,6 +54,13 @@ impl State {
             .any(|p| self.landscape.destinations.get(&p.destination).is_some_and(|d| d.leaving))
     }
 
+    /// Makes due what failed at a remote.
+    pub(super) fn hurry(&mut self, remote: &Remote) {
+        for progress in self.requests.values_mut().filter(|p| p.errors.keys().any(|b| b.remote == *remote)) {
+            progress.hurry();
+        }
+    }
+
     /// Takes places from the request's own status where the records say nothing of it.
     pub(super) fn recall(&mut self, key: &RequestKey, recorded: Vec<KnownPlace>) {
         if self.requests.contains_key(key) {
@@ -60,6 +69,9 @@ impl State {
         let forgotten = self.known.places(key).is_empty();
         for place in recorded {
             let unread = !self.read.contains(&place.site);
+            if left_behind(&self.landscape, &place) {
+                continue;
+            }
             if (unread || forgotten) && !self.retired.contains_key(&place.destination) {
                 self.known.add(key, place, []);
             }
@@ -86,19 +98,45 @@ impl State {
         self.read.insert(site.clone());
     }
 
-    /// Takes a confirmed change as what is known.
-    pub(super) fn record(&mut self, branch: &Branch, change: &store::Change) {
-        for (root, places) in &change.roots {
-            let site = Site { branch: branch.clone(), root: root.clone() };
-            self.known.forget(&change.owner.key, &site);
-            for place in places {
-                let place = KnownPlace {
-                    destination: place.destination.clone(),
-                    directories: place.directories.clone(),
-                    site: site.clone(),
-                };
-                self.known.add(&change.owner.key, place, &change.claims);
-            }
+    /// Takes a change that is on its way as what may be there: if the request goes or moves before the
+    /// answer, its files have to be found all the same.
+    pub(super) fn foresee(&mut self, branch: &Branch, change: &store::Change) {
+        for place in places(branch, change) {
+            self.known.add(&change.owner.key, place, []);
         }
     }
+
+    /// Takes a confirmed change as what is known.
+    pub(super) fn record(&mut self, branch: &Branch, change: &store::Change) {
+        for root in change.roots.keys() {
+            self.known.forget(&change.owner.key, &Site { branch: branch.clone(), root: root.clone() });
+        }
+        for place in places(branch, change).filter(|place| !left_behind(&self.landscape, place)) {
+            self.known.add(&change.owner.key, place, &change.claims);
+        }
+    }
+
+    /// Forgets what lies in repositories that a changed url has left behind.
+    pub(super) fn leave_behind(&mut self) {
+        self.known.forget_places(|place| left_behind(&self.landscape, place));
+    }
+}
+
+/// Whether a place is in a repository that no store names any more although its destination still has a
+/// store: the url was changed, and what it named before is left as it is.
+fn left_behind(landscape: &Landscape, place: &KnownPlace) -> bool {
+    let named = landscape.stores.values().any(|store| store.branch.remote == place.site.branch.remote);
+    let destination = landscape.destinations.get(&place.destination);
+    !named && destination.is_some_and(|destination| landscape.stores.contains_key(&destination.store))
+}
+
+fn places(branch: &Branch, change: &store::Change) -> impl Iterator<Item = KnownPlace> {
+    change.roots.iter().flat_map(|(root, places)| {
+        let site = Site { branch: branch.clone(), root: root.clone() };
+        places.iter().map(move |place| KnownPlace {
+            destination: place.destination.clone(),
+            directories: place.directories.clone(),
+            site: site.clone(),
+        })
+    })
 }

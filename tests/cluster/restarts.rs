@@ -1,0 +1,71 @@
+//! What an operator finds when it starts in the middle of something.
+
+use crate::support::{World, destination, team};
+
+#[test]
+fn what_is_being_deleted_is_still_dealt_with_after_a_crash() {
+    let mut world = World::new();
+    world.repository("state");
+    world.apply(&(world.secret() + &world.store("state", "") + &destination("host", "state", "a", "cleanup: all")));
+    world.start("");
+    world.apply(&team("default", "one", "One"));
+    world.wait_ready("team one");
+    world.kubectl(&["delete", "gitstatestore", "state", "--wait=false"]);
+    world.wait_reason("gitstatestore state", "InUse");
+    world.crash();
+
+    // A store that is in use stays, and serves what uses it.
+    world.start("");
+    world.apply(&team("default", "two", "Two"));
+    world.wait_ready("team two");
+    assert!(!world.get("gitstatestore state").is_null(), "a store in use cannot vanish");
+    world.crash();
+
+    // Whichever is looked at first, the destination's files go before it does, and the store after it.
+    world.kubectl(&["delete", "destination", "host", "--wait=false"]);
+    world.start("");
+    world.kubectl(&["wait", "--for=delete", "destination/host", "--timeout=60s"]);
+    assert_eq!(world.files("state", "main"), [""; 0]);
+    world.kubectl(&["wait", "--for=delete", "gitstatestore/state", "--timeout=60s"]);
+}
+
+#[test]
+fn a_url_that_changes_leaves_the_old_repository_alone_whenever_it_is_noticed() {
+    let mut world = World::new();
+    for name in ["first", "second", "third"] {
+        world.repository(name);
+    }
+    let file = "resources/default/team/one/backstage-team-one.yaml".to_owned();
+    world.apply(&(world.secret() + &crate::support::store("state", &world.url("first"), "")));
+    world.apply(&destination("host", "state", ".", ""));
+    world.start("");
+    world.apply(&team("default", "one", "One"));
+    world.wait_ready("team one");
+    let move_to = |world: &World, name: &str| {
+        let patch = format!(r#"{{"spec":{{"url":"{}"}}}}"#, world.url(name));
+        world.kubectl(&["patch", "gitstatestore", "state", "--type=merge", "-p", &patch]);
+    };
+    let settled = |world: &World, name: &str| {
+        world.eventually("one place, in the new repository", || {
+            let team = world.get("team one");
+            let places = team["status"]["places"].as_array().cloned().unwrap_or_default();
+            let there = places.len() == 1 && places[0]["repository"].as_str().is_some_and(|r| r.ends_with(name));
+            (there && world.condition("team one", "Ready")["status"] == "True").then_some(())
+        });
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        assert!(world.files(name, "main").contains(&file));
+    };
+    move_to(&world, "second");
+    settled(&world, "second");
+    assert!(world.files("first", "main").contains(&file), "the old repository is left as it is");
+    world.crash();
+    move_to(&world, "third");
+    world.start("");
+    settled(&world, "third");
+    assert!(world.files("second", "main").contains(&file), "also when nobody was looking");
+    let said = world.condition("gitstatestore state", "Ready")["message"].clone();
+    assert!(said.as_str().is_some_and(|m| m.contains("/second")), "the store says so: {said}");
+    world.kubectl(&["delete", "team", "one", "--timeout=30s"]);
+    assert!(!world.files("third", "main").contains(&file));
+    assert!(world.files("second", "main").contains(&file));
+}
