@@ -149,8 +149,12 @@ impl Opener<'_> {
     }
 }
 
+/// Whether nothing is there, or an empty directory.
 fn is_absent(path: &Path) -> bool {
-    std::fs::symlink_metadata(path).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound)
+    match std::fs::read_dir(path) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(_) => std::fs::symlink_metadata(path).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound),
+    }
 }
 
 fn secret_basic(secrets: &[Object], namespace: &str, name: &str) -> Result<Basic, Error> {

@@ -60,7 +60,7 @@ fn title(change: &Change, effect: &Effect) -> String {
 
 fn chore_title(chore: &Chore) -> String {
     match chore {
-        Chore::Ensure { .. } => "Add the destination's canaries".to_owned(),
+        Chore::Ensure { .. } => "Prepare the destination's folders".to_owned(),
         Chore::Retire { destination, .. } => format!("Retire destination {}", clean(destination)),
     }
 }

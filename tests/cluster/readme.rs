@@ -15,13 +15,13 @@ fn the_commands_with_a_cluster_do_what_it_says() {
     let (block, _) = rest.split_once("```").expect("its end");
     let desk = world.desk();
     assert!(Command::new("cp").arg("-r").arg(root.join("examples")).arg(&desk).status().expect("cp").success());
-    fs::create_dir_all(desk.join("target")).expect("target");
+    fs::create_dir_all(desk.join("target/release")).expect("target");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_kept"), desk.join("target/release/kept")).expect("a link");
     let kubectl = world.info("kubectl");
     let env = format!(
-        "export KUBECONFIG='{}' PATH='{}':'{}':\"$PATH\"\nexport GITEA_URL='{}' GITEA_USER='{}' GITEA_PASSWORD='{}'\n",
+        "export KUBECONFIG='{}' PATH='{}':\"$PATH\"\nexport GITEA_URL='{}' GITEA_USER='{}' GITEA_PASSWORD='{}'\n",
         world.info("kubeconfig"),
         Path::new(&kubectl).parent().expect("a directory").display(),
-        Path::new(env!("CARGO_BIN_EXE_kept")).parent().expect("a directory").display(),
         world.info("giteaUrl"),
         world.info("giteaUser"),
         world.info("giteaPassword"),

@@ -83,6 +83,7 @@ func up(dir string, keep bool, env string) error {
 		if err = ground.answer.writeEnv(env); err == nil {
 			ground.greet()
 			err = ground.serve(ctx)
+			os.Remove(env) // what it leads to is gone
 		}
 		ground.stopAll()
 	}

@@ -128,7 +128,9 @@ impl Client {
             401 | 403 => {
                 let hint = match &self.authorization {
                     None => "no credentials were given",
-                    Some(_) => "check the user, the password or token, and what it may write",
+                    Some(_) => {
+                        "check the user, the password or token, what it may write, and that the repository exists"
+                    }
                 };
                 Error::Unauthorized(format!("{place} refuses access (HTTP {status}): {hint}"))
             }
