@@ -209,6 +209,7 @@ fn stores() -> Vec<(Value, Option<&'static str>)> {
             Some("credentials"),
         ),
         (json!({ "url": "https://git.example.org" }), Some("not complete")),
+        (json!({ "url": "https://user:p/w@git.example.org/a/b.git" }), Some("not complete")),
         (json!({ "url": "https://git.example.org/" }), Some("not complete")),
         (json!({ "url": "https:///a/b.git" }), Some("not complete")),
         (json!({ "url": "https://git.example.org/a/b.git?x=1" }), Some("not complete")),

@@ -73,8 +73,11 @@ fn output() -> Checked {
     check(&request("x"), output, &Settings::default()).expect("nothing is wrong with it")
 }
 
-fn selectors(entries: &[(Option<&str>, &[(&str, &str)])]) -> Vec<DestinationSelector> {
-    let entry = |(directory, wanted): &(Option<&str>, &[(&str, &str)])| DestinationSelector {
+/// An entry of destinationSelectors: its directory, if any, and its labels.
+type Entry<'a> = (Option<&'a str>, &'a [(&'a str, &'a str)]);
+
+fn selectors(entries: &[Entry]) -> Vec<DestinationSelector> {
+    let entry = |(directory, wanted): &Entry| DestinationSelector {
         match_labels: labels(wanted),
         directory: directory.map(Into::into),
     };

@@ -18,8 +18,7 @@ pub(super) const PATH_REFUSED: &str = r"(?i)(^|/)(\.\.|\.git|\.gitmodules|\.gita
 /// Matches a URL with something before the host that is more than a user name for SSH.
 pub(super) const URL_CREDENTIALS: &str = r"^(https?|file)://[^/?#]*@|^ssh://[^/@]*:[^/]*@";
 /// Matches a URL that is complete.
-pub(super) const URL_COMPLETE: &str =
-    r"^(https?://[^/?#@]+/[^?#]+|ssh://([^/?#@]+@)?[^/?#@]+/[^?#]+|file://\.?/.*|[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:.+)$";
+pub(super) const URL_COMPLETE: &str = r"^(https?://([^/?#@:\[\]]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?/[^?#]+|ssh://([^/?#@]+@)?[^/?#@]+/[^?#]+|file://\.?/.*|[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:.+)$";
 /// Matches plain `http` to this machine or inside the cluster.
 const URL_INTERNAL: &str = r"(?i)^http://(([a-z0-9-]+\.)*localhost|127(\.[0-9]{1,3}){3}|\[::1\]|[a-z0-9.-]+\.svc(\.cluster\.local)?)(:[0-9]+)?(/|$)";
 /// Matches a name that cannot be a branch, among those of the allowed characters.

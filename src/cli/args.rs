@@ -70,7 +70,7 @@ pub(super) struct InputArgs {
 pub(super) struct StoreArgs {
     /// The state repository: a path (a bare repository is made there if there is none) or a URL.
     /// Not needed if the input has GitStateStores and Destinations, by which requests are then
-    /// routed as in a cluster.
+    /// routed as in a cluster. Hooks of a local repository are not run.
     ///
     /// Credentials for http(s) are never part of the URL: KEPT_GIT_USERNAME and KEPT_GIT_PASSWORD
     /// (or the same with _FILE, naming files), or else Git's own credential helpers.

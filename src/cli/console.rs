@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::problem::Problem;
 
@@ -13,10 +14,23 @@ const CYAN: &str = "\x1b[36m";
 const BOLD: &str = "\x1b[1m";
 const RESET: &str = "\x1b[0m";
 
-/// Prints to standard output. A reader that has gone away (`| head`) is no error of ours.
+/// Whether something could not be printed.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Prints to standard output. A reader that has gone away (`| head`) is no error of ours; a full disk is.
 pub(super) fn print(text: &str) {
     let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe && !LOST.swap(true, Ordering::Relaxed) => {
+            error(&format!("standard output cannot be written: {e}; what was to be printed is lost"));
+        }
+        Ok(()) | Err(_) => {}
+    }
+}
+
+/// Whether everything that was printed has arrived.
+pub(super) fn is_complete() -> bool {
+    !LOST.load(Ordering::Relaxed)
 }
 
 fn print_error(text: &str) {

@@ -7,7 +7,7 @@ use super::input::{Asked, Input, subject_of};
 use super::problem::{Origin, Problem, Subject};
 use super::session::Session;
 use super::submit::Job;
-use crate::error::Explain;
+use crate::error::{Explain, Invalid, Mistake};
 use crate::placement::{Branch, Known, KnownPlace, Site};
 use crate::promises;
 use crate::store::Change;
@@ -27,7 +27,9 @@ impl Wanted {
         let mut desired = Vec::new();
         for asked in std::mem::take(&mut input.requests) {
             let was_known = !known.places(&asked.request.key).is_empty();
-            match desire(asked.promise, &asked.request, session.view(&known)) {
+            let wanted = desire(asked.promise, &asked.request, session.view(&known))
+                .and_then(|wanted| same_identity(&asked, wanted, &known));
+            match wanted {
                 Ok(wanted) => {
                     for misplaced in &wanted.misplaced {
                         console::warning(&format!("{}: {misplaced}", asked.subject()));
@@ -58,6 +60,20 @@ fn remember(known: &mut Known, key: &RequestKey, wanted: &Desired) {
                 known.add(key, place, &change.claims);
             }
         }
+    }
+}
+
+/// A request stays what it is recorded to be: whatever bears the identity that it gives up, such as a
+/// team's organisation with all its repositories, would be destroyed by who applies the change.
+fn same_identity(asked: &Asked, wanted: Desired, known: &Known) -> Result<Desired, Failure> {
+    let Some((field, kind)) = asked.promise.identity() else { return Ok(wanted) };
+    let mut claims = wanted.changes.values().flat_map(|change| &change.claims);
+    match known.claims(&asked.request.key).find(|claim| claim.kind() == kind) {
+        Some(before) if !claims.any(|claim| claim == before) => {
+            let message = format!("cannot be changed, and {before} is recorded: delete the request and create another");
+            Err(Invalid::request(vec![Mistake::new(field, message)]).into())
+        }
+        _ => Ok(wanted),
     }
 }
 

@@ -52,7 +52,8 @@ fn only_store(given: &str, args: &StoreArgs) -> Result<Landscape, String> {
         return Err("--store is empty".into());
     }
     if !is_url && scp_like(given) || given.starts_with("ssh://") {
-        return Err(format!("--store {given}: SSH is not supported yet: use https, or a path"));
+        // It may hold a password, so it is not repeated.
+        return Err("--store: SSH is not supported yet: use https, or a path (./ before one with a colon)".into());
     }
     // The rules for URLs, branches and paths are those of a GitStateStore.
     let url = if is_url { given } else { "file:///" };
@@ -98,8 +99,9 @@ pub(super) fn local_path(url: &str) -> Option<&Path> {
     }
 }
 
+/// `host:path`, by Git's own rule: what has a colon before any slash is not a path.
 fn scp_like(text: &str) -> bool {
-    text.split_once(':').is_some_and(|(host, _)| host.contains('@') && !host.contains('/'))
+    text.split_once(':').is_some_and(|(host, _)| !host.contains('/'))
 }
 
 fn as_flags(invalid: &Invalid) -> String {

@@ -65,10 +65,11 @@ pub fn main() -> ExitCode {
         Command::Run(args) => args.run(),
         Command::Completions(args) => completions::run(args),
     };
-    answer.unwrap_or_else(|message| {
+    let code = answer.unwrap_or_else(|message| {
         console::error(&message);
         ExitCode::from(UNUSABLE)
-    })
+    });
+    if console::is_complete() { code } else { ExitCode::from(UNUSABLE) }
 }
 
 /// No request was found in the input.

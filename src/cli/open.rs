@@ -43,7 +43,8 @@ pub(super) struct Opener<'a> {
     pub(super) purpose: Purpose,
     /// The store comes from `--store`, not from the input.
     pub(super) from_flag: bool,
-    /// What the environment gives for `--store`.
+    /// What the environment gives for `--store`, and for that alone: a store in the input could be any
+    /// server, and Git's helpers know which one a password is for.
     pub(super) environment: Option<Basic>,
 }
 
@@ -102,8 +103,8 @@ impl Opener<'_> {
         drop(progress);
         match first {
             Ok(()) => return Ok(engine),
-            Err(Error::Unauthorized(_)) if self.from_flag && access.basic.is_none() => {}
-            Err(Error::Unauthorized(why)) if self.from_flag => {
+            Err(Error::Unauthorized(_)) if access.basic.is_none() && local_path(&access.url).is_none() => {}
+            Err(Error::Unauthorized(why)) if self.from_flag && access.basic.is_some() => {
                 return Err(Error::Unauthorized(format!(
                     "{why} (both come from KEPT_GIT_USERNAME and KEPT_GIT_PASSWORD)"
                 )));
@@ -111,8 +112,12 @@ impl Opener<'_> {
             Err(error) => return Err(error),
         }
         let refused = |why: &str| {
-            let advice = "set KEPT_GIT_USERNAME and KEPT_GIT_PASSWORD (or the same with _FILE), or store them with git's credential helper";
-            Error::Unauthorized(format!("{} {why}: {advice}", access.url))
+            let advice = if self.from_flag {
+                "set KEPT_GIT_USERNAME and KEPT_GIT_PASSWORD (or the same with _FILE)"
+            } else {
+                "name a Secret in spec.secretRef"
+            };
+            Error::Unauthorized(format!("{} {why}: {advice}, or store them with git's credential helper", access.url))
         };
         let url = Url::parse(&access.url).map_err(|e| Error::NotFound(format!("{}: {e}", access.url)))?;
         if !may_carry_credentials(&access.url) {

@@ -10,7 +10,7 @@ use super::landscape::{landscape, refuse_unused_secrets};
 use super::open::{Opened, Opener, Purpose};
 use super::{console, credentials};
 use crate::config::{NAME_RULE, Settings, is_name};
-use crate::placement::{Branch, Known, KnownPlace, Landscape, Site};
+use crate::placement::{Branch, Known, KnownPlace, Landscape, Site, StateStore};
 use crate::store;
 use crate::street::View;
 use crate::values::{Owner, RequestKey};
@@ -104,7 +104,11 @@ impl Session {
     pub(super) fn known(&self, going: impl Fn(&RequestKey) -> bool) -> Known {
         let mut known = Known::default();
         for (branch, opened) in &self.branches {
-            let Ok(opened) = opened else { continue };
+            let Ok(opened) = opened else {
+                let sites = self.landscape.stores.values().map(StateStore::site);
+                sites.filter(|site| site.branch == *branch).for_each(|site| known.cannot_read(site));
+                continue;
+            };
             for (root, records) in &opened.records {
                 for record in records.iter().filter(|r| self.is_ours(&r.owner) && !going(&r.owner.key)) {
                     for place in &record.places {

@@ -47,6 +47,11 @@ impl Claim {
         Self(format!("{kind}/{name}"))
     }
 
+    /// What kind of thing it is a claim on.
+    pub fn kind(&self) -> &str {
+        self.0.split_once('/').map_or("", |(kind, _)| kind)
+    }
+
     /// The claim as it is recorded.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -29,6 +29,7 @@ pub struct KnownPlace {
 pub struct Known {
     places: HashMap<RequestKey, Vec<KnownPlace>>,
     claims: HashMap<Claim, RequestKey>,
+    unread: BTreeSet<Site>,
 }
 
 impl Known {
@@ -41,6 +42,16 @@ impl Known {
         if !places.contains(&place) {
             places.push(place);
         }
+    }
+
+    /// Remembers that nobody knows what lies at a site: its records cannot be read.
+    pub fn cannot_read(&mut self, site: Site) {
+        self.unread.insert(site);
+    }
+
+    /// Whether something may lie at a site that nobody knows of.
+    pub(super) fn is_unread(&self, site: &Site) -> bool {
+        self.unread.contains(site)
     }
 
     /// Forgets everything that was known at a site, before it is read again.
@@ -76,6 +87,11 @@ impl Known {
     /// The places of a request.
     pub fn places(&self, request: &RequestKey) -> &[KnownPlace] {
         self.places.get(request).map_or(&[], Vec::as_slice)
+    }
+
+    /// The identities that a request holds.
+    pub fn claims<'a>(&'a self, request: &'a RequestKey) -> impl Iterator<Item = &'a Claim> {
+        self.claims.iter().filter(move |(_, holder)| *holder == request).map(|(claim, _)| claim)
     }
 
     /// Who holds an identity.

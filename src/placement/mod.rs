@@ -107,6 +107,14 @@ pub enum Error {
         /// Why.
         why: String,
     },
+    /// The request may lie at a destination whose records cannot be read.
+    #[error(
+        "destination {destination} may hold it already, and its store cannot be read: nothing is written elsewhere until it can"
+    )]
+    Unread {
+        /// That destination.
+        destination: String,
+    },
     /// An identity is held by a request whose files lie in another repository.
     #[error("{claim} is already held by {holder}: choose another, or remove that one")]
     Claimed {
@@ -125,13 +133,14 @@ impl Explain for Error {
             Self::Overlaps { .. } => "PathOverlaps",
             Self::NotAggregatable { .. } => "NotAggregatable",
             Self::Path { .. } => "InvalidPath",
+            Self::Unread { .. } => "StoreUnreachable",
             Self::Claimed { .. } => "Conflict",
         }
     }
 
     fn retry(&self) -> Retry {
         match self {
-            Self::Claimed { .. } => Retry::Recheck,
+            Self::Claimed { .. } | Self::Unread { .. } => Retry::Recheck,
             _ => Retry::OnChange,
         }
     }
@@ -149,7 +158,7 @@ pub fn place(
     let mut placement = Placement::default();
     let mut chosen: BTreeMap<&str, Vec<Group>> = BTreeMap::new();
     for group in groups(checked, selectors) {
-        let destination = choose(request, &group, landscape, recorded, &mut placement.misplaced)?;
+        let destination = choose(request, &group, landscape, known, &mut placement.misplaced)?;
         chosen.entry(&destination.name).or_default().push(group);
     }
     for (name, groups) in chosen {
@@ -203,10 +212,11 @@ fn choose<'a>(
     request: &RequestKey,
     group: &Group,
     landscape: &'a Landscape,
-    recorded: &[KnownPlace],
+    known: &Known,
     misplaced: &mut Vec<String>,
 ) -> Result<&'a Destination, Error> {
-    let kept = recorded
+    let kept = known
+        .places(request)
         .iter()
         .filter(|p| p.directories.contains(&group.directory))
         .find_map(|p| landscape.destinations.get(&p.destination).filter(|d| !d.leaving));
@@ -224,12 +234,16 @@ fn choose<'a>(
         }
         return Ok(destination);
     }
-    landscape
-        .destinations
-        .values()
-        .filter(|d| !d.leaving && d.matches(&group.match_labels) && overlapping(d, landscape).is_none())
+    let candidates = || landscape.destinations.values().filter(|d| !d.leaving && d.matches(&group.match_labels));
+    let chosen = candidates()
+        .filter(|d| overlapping(d, landscape).is_none())
         .max_by_key(|d| rendezvous(request, &d.name))
-        .ok_or_else(|| Error::NoDestination { wanted: words(&group.match_labels), what: group.suffix() })
+        .ok_or_else(|| Error::NoDestination { wanted: words(&group.match_labels), what: group.suffix() })?;
+    let is_unread = |d: &&Destination| landscape.site(d).is_some_and(|site| known.is_unread(&site));
+    match candidates().filter(is_unread).find(|d| d.name != chosen.name) {
+        Some(other) if !is_unread(&chosen) => Err(Error::Unread { destination: other.name.clone() }),
+        _ => Ok(chosen),
+    }
 }
 
 impl Group {

@@ -17,6 +17,12 @@ pub trait Promise: Send + Sync {
     /// The destination selectors that the settings give this promise.
     fn selectors<'a>(&self, settings: &'a Settings) -> &'a [DestinationSelector];
 
+    /// The field that makes a request what it is, and the kind of claim that it becomes. An API server
+    /// refuses to change it by the kind's own rules; for requests from files the records say what it was.
+    fn identity(&self) -> Option<(&'static str, &'static str)> {
+        None
+    }
+
     /// Plans and renders. Pure: the same request and settings give the same output.
     fn render(&self, request: &Request, settings: &Settings) -> Result<Output, Invalid>;
 

@@ -67,7 +67,7 @@ pub struct Head {
 pub struct Preview {
     /// As [`Engine::commit`] would answer.
     pub outcomes: Vec<Outcome>,
-    /// A unified diff of the files, kept's own records left out.
+    /// A unified diff of the files; of kept's own records only where nothing else changes.
     pub diff: String,
     /// Whether a commit would be made at all.
     pub changed: bool,

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use git2::{ObjectType, Oid};
 
 use super::conflicts;
-use super::git::tree::{self, Dir, Entry, Found, differences};
+use super::git::tree::{self, Difference, Dir, Entry, Found, differences};
 use super::index::join;
 use super::kratix;
-use super::records::{Fragment, Record, RecordedPlace};
+use super::records::{DIR, Fragment, Record, RecordedPlace};
 use super::stage::{Effect, Stage, is_removal};
 use super::{Change, Error, Footprint, Place};
 use crate::values::RelPath;
@@ -59,6 +59,7 @@ impl Stage<'_> {
         }
         if !places.is_empty() {
             conflicts::check(index, change, root, places)?;
+            self.refuse_enclosed(root)?;
         }
         effect.had |= !records.is_empty();
         let had = Had { records };
@@ -70,6 +71,27 @@ impl Stage<'_> {
         if own.as_deref() != record.as_ref() {
             effect.touched = true;
             self.record(root, &change.owner, record)?;
+        }
+        Ok(())
+    }
+
+    /// A store's path inside a directory that an owner under a path above it has to itself would go
+    /// with that owner's next commit.
+    fn refuse_enclosed(&mut self, root: &RelPath) -> Result<(), Error> {
+        let parts: Vec<&str> = root.components().collect();
+        for depth in 0..parts.len() {
+            let (above, below) = (parts[..depth].join("/").parse::<RelPath>(), parts[depth..].join("/").parse());
+            let (Ok(above), Ok(below)) = (above, below) else { continue };
+            // What cannot be read there is the business of whoever writes there.
+            if self.load(&above).is_err() {
+                continue;
+            }
+            if let Some(holder) = self.index(&above).dir_around(&below) {
+                return Err(Error::Conflict(format!(
+                    "the store's path {root} lies in the directory of {}; give the store another path",
+                    holder.owner
+                )));
+            }
         }
         Ok(())
     }
@@ -160,6 +182,7 @@ impl Stage<'_> {
         }
         let repo = self.repo;
         let gone = differences(repo, self.dir(&path)?, None)?;
+        refuse_records(&path, &gone)?;
         effect.files += gone.len();
         self.drift(&path, recorded, &gone.iter().map(|gone| gone.path.as_str()).collect(), effect)?;
         self.work.set(self.repo, &path, None)
@@ -192,6 +215,7 @@ impl Stage<'_> {
             return Ok(id);
         }
         let changes = differences(repo, old.take(), Some(&mut new))?;
+        refuse_records(&path, &changes)?;
         for change in &changes {
             if change.new.is_some()
                 && let Some((_, bytes)) = blobs.get(change.path.as_str())
@@ -303,6 +327,18 @@ impl Stage<'_> {
 fn is_late(change: &Change, records: &[Arc<Record>]) -> bool {
     let other = |record: &Arc<Record>| !record.uid.is_empty() && record.uid != change.uid;
     is_removal(change) && !change.uid.is_empty() && records.iter().any(other)
+}
+
+/// Records in an owner's directory are those of a store whose path lies there.
+fn refuse_records(path: &str, changes: &[Difference]) -> Result<(), Error> {
+    let kept = |change: &&Difference| change.path.split('/').any(|part| part == DIR);
+    match changes.iter().find(kept) {
+        None => Ok(()),
+        Some(record) => Err(Error::Blocked(format!(
+            "{path}/{} belongs to a store whose path lies in {path}; remove that store's requests first, or rename this one",
+            record.path
+        ))),
+    }
 }
 
 fn refuse_odd(path: &str, found: Found) -> Result<(), Error> {

@@ -5,8 +5,13 @@ use git2::{DiffFormat, DiffOptions, Oid, Repository};
 use super::records::DIR;
 use super::{Error, git};
 
-/// The differences of two trees, without kept's own records.
+/// The differences of two trees, without kept's own records unless those are all there is.
 pub(crate) fn diff(repo: &Repository, old: Option<Oid>, new: Option<Oid>) -> Result<String, Error> {
+    let files = patch(repo, old, new, false)?;
+    if files.is_empty() { patch(repo, old, new, true) } else { Ok(files) }
+}
+
+fn patch(repo: &Repository, old: Option<Oid>, new: Option<Oid>, records: bool) -> Result<String, Error> {
     let mut text = Vec::new();
     let mut write = || {
         let tree = |id: Option<Oid>| id.map(|id| repo.find_tree(id)).transpose();
@@ -16,7 +21,7 @@ pub(crate) fn diff(repo: &Repository, old: Option<Oid>, new: Option<Oid>) -> Res
         let diff = repo.diff_tree_to_tree(old.as_ref(), new.as_ref(), Some(&mut options))?;
         diff.print(DiffFormat::Patch, |delta, _, line| {
             let path = delta.new_file().path_bytes().or(delta.old_file().path_bytes()).unwrap_or_default();
-            if !path.split(|b| *b == b'/').any(|part| part == DIR.as_bytes()) {
+            if records || !path.split(|b| *b == b'/').any(|part| part == DIR.as_bytes()) {
                 if matches!(line.origin(), '+' | '-' | ' ') {
                     text.push(line.origin() as u8);
                 }

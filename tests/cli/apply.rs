@@ -119,8 +119,7 @@ fn delete_removes_what_requests_own_and_nothing_else() {
 #[test]
 fn two_runs_at_once_lose_nothing() {
     let desk = Desk::new();
-    desk.write("seed.yaml", team("seed"));
-    desk.kept("apply -f seed.yaml --store state.git").exits(0);
+    // Each of them may be the one that makes the repository.
     let runs: Vec<_> = (0..4)
         .map(|i| {
             let all: Vec<String> = (0..5).map(|j| team(&format!("t{i}-{j}"))).collect();
@@ -134,7 +133,7 @@ fn two_runs_at_once_lose_nothing() {
     }
     let files = desk.files("state.git");
     let teams = files.iter().filter(|f| f.contains("/backstage-team-")).count();
-    assert_eq!(teams, 21, "{files:#?}");
+    assert_eq!(teams, 20, "{files:#?}");
     desk.git("state.git", "fsck --strict");
 }
 

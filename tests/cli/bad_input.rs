@@ -87,6 +87,23 @@ fn one_identity_has_one_holder() {
 }
 
 #[test]
+fn an_identity_cannot_be_changed() {
+    let desk = Desk::new();
+    desk.write("in/a.yaml", team_with("alpha", "pay", ""));
+    desk.kept("apply -f in --store state.git").exits(0);
+    let head = desk.head("state.git");
+    desk.write("in/a.yaml", team_with("alpha", "paid", ""));
+    for command in ["apply -f in --store state.git --prune", "diff -f in --store state.git"] {
+        let run = desk.kept(command);
+        assert!(run.code > 0, "{}", run.out);
+        run.says(&["in/a.yaml:6:7: error: Team default/alpha: spec.id: cannot be changed", "team id \"pay\""]);
+    }
+    assert_eq!(desk.head("state.git"), head);
+    desk.kept("delete -f in --store state.git").exits(0);
+    desk.kept("apply -f in --store state.git").exits(0);
+}
+
+#[test]
 fn an_identity_that_is_given_up_can_be_taken_in_the_same_run() {
     let desk = Desk::new();
     desk.write("in/a.yaml", team_with("old-name", "pay", ""));

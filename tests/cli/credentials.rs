@@ -18,8 +18,18 @@ fn a_url_never_holds_any() {
     for url in ["https://jane:hunter-two@git.example.com/a/b.git", "https://hunter-two@git.example.com/a/b.git"] {
         apply(url, &[]).exits(2).says(&["credentials do not belong in a URL", "KEPT_GIT_USERNAME"]);
     }
-    apply("ssh://git@git.example.com/a/b.git", &[]).exits(2).says(&["SSH"]);
-    apply("git@git.example.com:a/b.git", &[]).exits(2).says(&["SSH"]);
+    // A slash in a password makes it something else than credentials, and still nothing to be shown.
+    apply("https://jane:hunter/two@git.example.com/a/b.git", &[]).exits(2).says(&["--store: is not complete"]);
+    // No path either, by Git's own rule: nothing of that name is made.
+    for url in [
+        "ssh://git@git.example.com/a/b.git",
+        "ssh://jane:hunter-two@git.example.com/a/b.git",
+        "git@git.example.com:a/b.git",
+        "git.example.com:a/b.git",
+        "jane:hunter-two@git.example.com:a/b.git",
+    ] {
+        apply(url, &[]).exits(2).says(&["SSH"]);
+    }
     apply("ftp://git.example.com/a/b.git", &[]).exits(2).says(&["--store"]);
 }
 
@@ -74,6 +84,35 @@ fn gits_helpers_are_asked_and_told_how_it_went() {
     assert!(!run.err.contains("forgotten"), "{}", run.err);
     assert_eq!(asked(&desk), ["get", "erase"]);
     assert_eq!(desk.git("r", "for-each-ref"), "");
+}
+
+#[test]
+fn they_are_asked_for_a_store_without_a_secret() {
+    let desk = Desk::new();
+    let server = server_and_helper(&desk, "hunter-two");
+    let kind = |kind: &str, spec: &str| {
+        format!("---\napiVersion: platform.kratix.io/v1alpha1\nkind: {kind}\nmetadata: {{name: s}}\nspec: {spec}\n")
+    };
+    let store = kind("GitStateStore", &format!("{{url: {}}}", server.repo("r")));
+    let destination = kind("Destination", "{path: ., stateStoreRef: {kind: GitStateStore, name: s}}");
+    desk.write("stores.yaml", store + &destination);
+    desk.kept("apply -f stores.yaml -f a.yaml").exits(0).is_quiet();
+    assert_eq!(asked(&desk), ["get", "store"]);
+    desk.write(".gitconfig", "");
+    desk.kept("apply -f stores.yaml -f a.yaml").exits(2).says(&["spec.secretRef", "credential helper"]);
+    // The environment's are for --store: whoever adds a store to the input does not get them.
+    let mut command = desk.command("apply -f stores.yaml -f a.yaml");
+    command.env("KEPT_GIT_USERNAME", "jane").env("KEPT_GIT_PASSWORD", "hunter-two");
+    finish(&command.output().expect("kept starts")).exits(2);
+}
+
+#[test]
+fn no_proxy_sees_those_for_this_machine() {
+    let desk = Desk::new();
+    let server = server_and_helper(&desk, "hunter-two");
+    let mut command = desk.command(&format!("apply -f a.yaml --store {}", server.repo("r")));
+    command.env("http_proxy", "http://127.0.0.1:1").env_remove("no_proxy").env_remove("NO_PROXY");
+    finish(&command.output().expect("kept starts")).exits(0);
 }
 
 #[test]

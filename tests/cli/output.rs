@@ -98,3 +98,16 @@ fn a_reader_that_leaves_early_is_no_error() {
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn results_that_cannot_be_written_are_an_error() {
+    let desk = Desk::new();
+    desk.write("a.yaml", team("alpha"));
+    for args in ["render -f a.yaml", "apply -f a.yaml --store state.git", "crd", "completions bash"] {
+        let full = std::fs::File::options().write(true).open("/dev/full").expect("a full device");
+        let output = desk.command(args).stdout(full).output().expect("kept ends");
+        assert_eq!(output.status.code(), Some(2), "{args}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("standard output"), "{args}");
+    }
+}

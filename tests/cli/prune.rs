@@ -68,6 +68,12 @@ fn a_link_that_leads_nowhere_is_doubt() {
     std::os::unix::fs::symlink("gone", desk.path("in/b.yaml")).expect("linked");
     desk.kept("apply -f in --store state.git --prune").exits(1).says(&["in/b.yaml", "nothing is pruned"]);
     assert!(desk.files("state.git").iter().any(|f| f.contains("beta")));
+
+    // Nor does what might have been a directory of requests, and is not there, mean that they are to go.
+    std::fs::remove_file(desk.path("in/b.yaml")).expect("removed");
+    std::os::unix::fs::symlink("gone", desk.path("in/more")).expect("linked");
+    desk.kept("apply -f in --store state.git --prune").exits(1).says(&["in/more", "nothing is pruned"]);
+    assert!(desk.files("state.git").iter().any(|f| f.contains("beta")));
 }
 
 #[test]
@@ -98,8 +104,12 @@ fn another_writers_requests_are_taken_over_only_by_adoption() {
     assert!(foreign.results().iter().all(|line| line.ends_with(" failed")), "{}", foreign.out);
 
     let head = desk.head("state.git");
-    let adopted = desk.kept("apply -f in --store state.git --writer operator --adopt cli");
-    adopted.exits(0);
+    let adopting = "-f in --store state.git --writer operator --adopt cli";
+    let diff = desk.kept(&format!("diff {adopting}"));
+    diff.exits(1);
+    assert!(diff.out.contains("+  \"writer\": \"operator\""), "what changes are the records alone: {}", diff.out);
+    desk.kept(&format!("apply {adopting}")).exits(0);
+    desk.kept(&format!("diff {adopting}")).exits(0);
     assert_ne!(desk.head("state.git"), head, "the records have changed hands");
     let before = desk.kept("apply -f in --store state.git");
     before.exits(1);

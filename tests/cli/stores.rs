@@ -125,6 +125,38 @@ fn a_store_that_cannot_be_used_fails_only_its_requests() {
 }
 
 #[test]
+fn nothing_is_placed_a_second_time_while_a_store_cannot_be_read() {
+    let desk = two();
+    desk.write("settings.yaml", "{}\n");
+    let teams: Vec<String> = (0..8).map(|i| team(&format!("t{i}"))).collect();
+    desk.write("a.yaml", documents(&teams));
+    desk.write("destinations.yaml", destination("one", "one", "  path: .\n"));
+    apply(&desk, "").exits(0);
+    // A destination more, to which some of the teams would go, were they new.
+    desk.write(
+        "destinations.yaml",
+        documents(&[destination("one", "one", "  path: .\n"), destination("two", "two", "  path: .\n")]),
+    );
+    std::fs::rename(desk.path("one.git"), desk.path("away")).expect("moved");
+    apply(&desk, "").exits(1).says(&["destination one may hold it already", "one.git"]);
+    assert_eq!(desk.git("two.git", "for-each-ref"), "");
+    std::fs::rename(desk.path("away"), desk.path("one.git")).expect("moved");
+    assert!(apply(&desk, "").exits(0).results().iter().all(|line| line.ends_with(" unchanged")));
+}
+
+#[test]
+fn a_removal_is_not_done_where_a_store_cannot_be_read() {
+    let desk = two();
+    apply(&desk, "").exits(0);
+    std::fs::rename(desk.path("two.git"), desk.path("away")).expect("moved");
+    let gone = desk.kept("delete -f stores.yaml -f destinations.yaml -f a.yaml");
+    assert_eq!(gone.exits(1).says(&["a.yaml:1:1", "two.git"]).results(), ["default/alpha failed"]);
+    std::fs::rename(desk.path("away"), desk.path("two.git")).expect("moved");
+    let gone = desk.kept("delete -f stores.yaml -f destinations.yaml -f a.yaml");
+    assert_eq!(gone.exits(0).results(), ["default/alpha removed"]);
+}
+
+#[test]
 fn a_store_on_the_command_line_that_is_none() {
     let desk = Desk::new();
     desk.write("a.yaml", team("alpha")).write("file.git", "x").write("folder/x", "x");
@@ -132,6 +164,18 @@ fn a_store_on_the_command_line_that_is_none() {
     desk.kept("apply -f a.yaml --store folder").exits(2).says(&["folder"]);
     assert_eq!(std::fs::read_dir(desk.path("folder")).expect("there").count(), 1, "nothing is put there");
     desk.kept("delete -f a.yaml --store nowhere.git").exits(2).says(&["nowhere.git"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_repository_that_cannot_be_written() {
+    let desk = Desk::new();
+    desk.write("a.yaml", team("alpha"));
+    desk.git(".", "init --quiet --bare --initial-branch=main state.git");
+    // Where nobody can write, not even root.
+    std::fs::remove_dir_all(desk.path("state.git/objects")).expect("removed");
+    std::os::unix::fs::symlink("/sys", desk.path("state.git/objects")).expect("linked");
+    desk.kept("apply -f a.yaml --store state.git").exits(2).says(&["cannot write to", "state.git/objects"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Who keeps what when two want the same, and what is left alone.
 
-use kept::store::{Change, Error};
+use kept::store::{Change, Error, Footprint};
 
 use crate::support::*;
 
@@ -42,6 +42,24 @@ fn what_is_held_stays_with_its_holder() {
     // Others' claims are theirs, other names nobody's.
     commit(&mut engine, owns("b", "dirs/ab").claims("team-id", "other"));
     commit(&mut engine, owns("c", "dirs/c").by("other").claims("team-id", "payments"));
+}
+
+#[test]
+fn a_stores_path_and_a_directory_do_not_meet() {
+    let scratch = Scratch::new();
+    let repo = scratch.bare("r");
+    let mut engine = open(&repo);
+    let exclusive = |dir: &str| Footprint::Exclusive { dir: path(dir), files: file_map(&[("x", "1")]) };
+    commit(&mut engine, change("a").at("", exclusive("d/a")));
+    for root in ["d/a", "D/A/deeper"] {
+        let words = conflict(one(&mut engine, change("b").at(root, exclusive("b"))));
+        assert!(words.contains(root) && words.contains("team default/a"), "{words}");
+    }
+    // The other way round: the directory would swallow the records of the other store.
+    commit(&mut engine, change("b").at("deep/er", exclusive("b")));
+    let outcome = one(&mut engine, change("c").at("", exclusive("deep")));
+    assert!(matches!(&outcome, Err(Error::Blocked(words)) if words.contains("deep/er/.kept/")), "{outcome:?}");
+    assert_eq!(files(&repo), ["d/a/x", "deep/er/b/x"]);
 }
 
 #[test]

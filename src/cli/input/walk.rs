@@ -93,9 +93,9 @@ impl Walk {
             match fs::metadata(&entry) {
                 Ok(m) if m.is_dir() => self.directory(&entry, above),
                 Ok(m) if m.is_file() && is_wanted(&name) => self.file(&entry),
-                // A link that leads nowhere is a file that cannot be read.
-                Err(_) if is_wanted(&name) => self.file(&entry),
-                Ok(_) | Err(_) => {}
+                Ok(_) => {}
+                // A link that leads nowhere may have led to a whole directory of requests.
+                Err(_) => self.file(&entry),
             }
         }
         above.pop();

@@ -13,6 +13,9 @@ use crate::error::Invalid;
 use crate::manifest::{Claim, Content, Output};
 use plan::Plan;
 
+/// The kind of claim that an id is.
+const TEAM_ID: &str = "team-id";
+
 /// See the module.
 pub(super) struct TeamPromise;
 
@@ -29,6 +32,10 @@ impl Promise for TeamPromise {
         &settings.promises.team.destination_selectors
     }
 
+    fn identity(&self) -> Option<(&'static str, &'static str)> {
+        Some(("spec.id", TEAM_ID))
+    }
+
     fn render(&self, request: &Request, settings: &Settings) -> Result<Output, Invalid> {
         let plan = Plan::new(&request.spec, &settings.promises.team).map_err(Invalid::request)?;
         Ok(render(plan))
@@ -37,7 +44,7 @@ impl Promise for TeamPromise {
 
 fn render(plan: Plan) -> Output {
     // Backstage and Gitea both compare names without regard to case.
-    let claim = Claim::new("team-id", &plan.id.as_str().to_ascii_lowercase());
+    let claim = Claim::new(TEAM_ID, &plan.id.as_str().to_ascii_lowercase());
     let group = Content::Document(backstage::group(&plan));
     let organisation = Content::Text(terraform::organisation(&plan));
     Output {

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, Body, http};
+use ureq::{Agent, Body, Proxy, http};
 
 use super::protocol::Fault;
 use crate::store::{Access, Error};
@@ -50,7 +50,10 @@ impl Client {
             }
         };
         let tls = TlsConfig::builder().root_certs(roots).disable_verification(access.insecure_skip_tls_verify).build();
+        // Plain http is for this machine and the cluster; what goes there is not for a proxy's eyes.
+        let proxy = if access.url.starts_with("http://") { None } else { Proxy::try_from_env() };
         let agent = Agent::config_builder()
+            .proxy(proxy)
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)

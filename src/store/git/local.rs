@@ -1,5 +1,6 @@
 //! A repository on this machine, written in place.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use git2::{ErrorCode, Odb, Oid, Repository, RepositoryInitOptions};
@@ -68,15 +69,30 @@ impl Local {
         self.repo = match existing(&self.path)? {
             // Somebody was faster.
             Some(repo) => repo,
-            None if self.create => {
-                let mut options = RepositoryInitOptions::new();
-                options.bare(true).mkpath(true).initial_head(self.branch());
-                Repository::init_opts(&self.path, &options).map_err(|e| self.error("make a repository at", &e))?
-            }
+            None if self.create => self.init()?,
             None => return Err(Error::NotFound(format!("there is no Git repository at {}", self.path.display()))),
         };
         self.exists = true;
         self.refuse_checked_out()
+    }
+
+    /// Makes the repository beside its place and moves it there: nobody ever finds half of one.
+    fn init(&self) -> Result<Repository, Error> {
+        let io = |e: std::io::Error| io_error("make a repository at", &self.path, &e);
+        let above = self.path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::fs::create_dir_all(above).map_err(io)?;
+        let beside = tempfile::Builder::new().prefix(".kept-new-").tempdir_in(above).map_err(io)?;
+        // One level down, for a temporary directory is its maker's alone.
+        let new = beside.path().join("new");
+        let mut options = RepositoryInitOptions::new();
+        options.bare(true).initial_head(self.branch());
+        Repository::init_opts(&new, &options).map_err(|e| self.error("make a repository at", &e))?;
+        match std::fs::rename(&new, &self.path) {
+            // Somebody was faster.
+            Err(e) if matches!(e.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists) => {}
+            moved => moved.map_err(io)?,
+        }
+        Repository::open(&self.path).map_err(|e| self.error("open", &e))
     }
 
     fn error(&self, doing: &str, error: &git2::Error) -> Error {
