@@ -41,10 +41,15 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
     }
     objects::hold(&api, &object).await?;
     let verdict = match parsed {
-        Ok(destination) => match settle(destination, &context).await {
-            Ok(()) => Verdict::good("Initialized", ""),
-            Err(verdict) => verdict,
-        },
+        Ok(destination) => {
+            let store = destination.store.clone();
+            match settle(destination, &context).await {
+                Ok(()) => Verdict::good("Initialized", ""),
+                // The store's first look brings us back; until then what was said stays said.
+                Err(_) if context.hub.has_yet_to_look_at(&store) => return Ok(Action::requeue(LOOK)),
+                Err(verdict) => verdict,
+            }
+        }
         Err(invalid) => {
             context.hub.dismiss(&name);
             Verdict::bad(invalid.reason(), invalid.to_string())

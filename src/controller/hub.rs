@@ -15,7 +15,7 @@ use super::progress::{Progress, Stage};
 use super::triggers::Triggers;
 use crate::config::Settings;
 use crate::error::Explain;
-use crate::placement::{Branch, KnownPlace};
+use crate::placement::{Branch, KnownPlace, Site};
 use crate::promises::{self, Promise, Request};
 use crate::store::writer::{Event, Ticket, Writer};
 use crate::store::{self, Access};
@@ -86,7 +86,14 @@ impl Hub {
     }
 
     /// Removes everything of a request, and says how far that has come.
-    pub(super) fn remove(&self, request: &Request, recorded: Vec<KnownPlace>) -> Step {
+    /// `whole` is the request with its spec, if that can still be read.
+    pub(super) fn remove(
+        &self,
+        promise: &dyn Promise,
+        request: &Request,
+        whole: Option<&Request>,
+        recorded: Vec<KnownPlace>,
+    ) -> Step {
         let mut state = self.state();
         if !state.is_settled() {
             return Step::Waiting;
@@ -95,7 +102,16 @@ impl Hub {
         let desired = match state.requests.get(&request.key) {
             // What is being removed must not shrink while it is under way: Known forgets as it goes.
             Some(p) if p.fingerprint == removal_of(request) => p.desired.clone(),
-            _ => street::removal(request, self.view(&state)),
+            _ => {
+                // Where no records could be read, an earlier run may have written without telling the status.
+                let wanted = whole.and_then(|whole| street::desire(promise, whole, self.view(&state)).ok());
+                for (branch, mut change) in wanted.into_iter().flat_map(|wanted| wanted.changes) {
+                    let site = |root: &RelPath| Site { branch: branch.clone(), root: root.clone() };
+                    change.roots.retain(|root, _| !state.read.contains(&site(root)));
+                    state.foresee(&branch, &change);
+                }
+                street::removal(request, self.view(&state))
+            }
         };
         self.pursue(&mut state, &request.key, desired, request, true)
     }

@@ -92,7 +92,8 @@ async fn remove(
         context.hub.forget(&request.key);
         return Ok(Action::await_change());
     }
-    match context.hub.remove(&request, recorded(object)) {
+    let whole = context.promise.request(&plain(object), None).ok();
+    match context.hub.remove(context.promise, &request, whole.as_ref(), recorded(object)) {
         Step::Reached(progress) if matches!(progress.stage, Stage::Done(_)) => {
             objects::release(api, object).await?;
             context.hub.forget(&request.key);

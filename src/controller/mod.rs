@@ -11,12 +11,13 @@ mod status;
 mod stores;
 mod triggers;
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams};
 use kube::core::GroupVersionKind;
@@ -94,15 +95,31 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()> + Send + 'st
     let destinations =
         destinations::Context { hub: hub.clone(), client: client.clone(), resource: destination_kind.clone() };
     let mut controllers = vec![
-        serving.run(store_kind, store_listener, stores::reconcile, stores::on_error, stores).boxed(),
         serving
-            .run(destination_kind, destination_listener, destinations::reconcile, destinations::on_error, destinations)
+            .run(store_kind, store_listener, stores::reconcile, stores::on_error, stores, {
+                let hub = hub.clone();
+                move |names| hub.only("store", &names)
+            })
+            .boxed(),
+        serving
+            .run(
+                destination_kind,
+                destination_listener,
+                destinations::reconcile,
+                destinations::on_error,
+                destinations,
+                {
+                    let hub = hub.clone();
+                    move |names| hub.only("destination", &names)
+                },
+            )
             .boxed(),
     ];
     for (promise, resource, listener) in requests {
         let (hub, client, recorder) = (hub.clone(), client.clone(), recorder.clone());
         let context = lifecycle::Context { hub, client, recorder, promise, resource: resource.clone() };
-        controllers.push(serving.run(resource, listener, lifecycle::reconcile, lifecycle::on_error, context).boxed());
+        let run = serving.run(resource, listener, lifecycle::reconcile, lifecycle::on_error, context, drop);
+        controllers.push(run.boxed());
     }
     join_all(controllers).await;
     tracing::info!("stopping: finishing what is being pushed");
@@ -130,7 +147,8 @@ impl<S: Future<Output = ()> + Clone + Send + Sync + 'static> Serving<S> {
         reconcile: R,
         on_error: fn(Arc<DynamicObject>, &kube::Error, Arc<C>) -> Action,
         context: C,
-    ) -> impl Future<Output = ()> + use<S, C, R, F>
+        present: impl Fn(BTreeSet<String>) + Send + 'static,
+    ) -> impl Future<Output = ()>
     where
         C: Send + Sync + 'static,
         R: FnMut(Arc<DynamicObject>, Arc<C>) -> F,
@@ -144,6 +162,14 @@ impl<S: Future<Output = ()> + Clone + Send + Sync + 'static> Serving<S> {
             // What other tools noted of who set which field would be most of the memory.
             .modify(|object| object.managed_fields_mut().clear())
             .reflect(store)
+            .inspect_ok({
+                let reader = reader.clone();
+                move |event| {
+                    if matches!(event, watcher::Event::Delete(_) | watcher::Event::InitDone) {
+                        present(reader.state().iter().map(|object| object.name_any()).collect());
+                    }
+                }
+            })
             .applied_objects();
         let (one, all) = listener.streams();
         Controller::for_stream_with(objects, reader, resource)

@@ -21,9 +21,9 @@ pub(super) fn api_for(client: &Client, resource: &ApiResource, object: &DynamicO
     }
 }
 
-/// Whether the finalizer is there.
+/// Whether it waits for kept to go: by kept's own finalizer, or by one that only Kratix would have taken off.
 pub(super) fn is_held(object: &DynamicObject) -> bool {
-    object.finalizers().iter().any(|f| f == FINALIZER)
+    object.finalizers().iter().any(|f| f == FINALIZER || f.starts_with(KRATIX))
 }
 
 /// Whether the object is being deleted.

@@ -69,3 +69,57 @@ fn a_url_that_changes_leaves_the_old_repository_alone_whenever_it_is_noticed() {
     assert!(!world.files("third", "main").contains(&file));
     assert!(world.files("second", "main").contains(&file));
 }
+
+#[test]
+fn what_was_written_without_a_word_is_not_left_behind() {
+    let mut world = World::new();
+    world.repository("state");
+    world.apply(&(world.secret() + &world.store("state", "") + &destination("host", "state", ".", "")));
+    world.start("");
+    world.wait_ready("destination/host");
+    world.never_answer("state");
+    world.apply(&team("default", "one", "One"));
+    world.eventually("the push", || (world.commits("state") > 1).then_some(()));
+    world.crash();
+    assert!(world.get("team one")["status"].is_null());
+    std::fs::remove_file(world.bare("state").join("hooks/post-receive.d/test")).expect("the hook was there");
+    world.server("kill gitea");
+    world.start("");
+    world.wait_reason("gitstatestore state", "StoreUnreachable");
+    world.kubectl(&["delete", "team", "one", "--wait=false"]);
+    world.wait_reason("team one", "StoreUnreachable");
+    world.server("start gitea");
+    world.kubectl(&["wait", "--for=delete", "team/one", "--timeout=60s"]);
+    assert!(!world.files("state", "main").iter().any(|f| f.contains("team/one")));
+
+    world.wait_ready("destination/host");
+    world.crash();
+    let status = world.get("destination host")["status"].clone();
+    world.start("");
+    world.apply(&team("default", "two", "Two"));
+    world.wait_ready("team two");
+    assert_eq!(world.get("destination host")["status"], status, "a start alone says nothing new");
+}
+
+#[test]
+fn objects_that_go_by_force_or_were_kratixs_hold_up_nobody() {
+    let mut world = World::new();
+    world.repository("state");
+    let held = team("default", "old", "Old")
+        .replace("namespace: default", "namespace: default, finalizers: [kratix.io/cleanup]");
+    world.apply(&held);
+    world.kubectl(&["delete", "team", "old", "--wait=false"]);
+    world.apply(&(world.secret() + &world.store("state", "") + &destination("host", "state", ".", "")));
+    world.start("");
+    world.kubectl(&["wait", "--for=delete", "team/old", "--timeout=30s"]);
+    world.wait_ready("destination/host");
+    world.apply(&team("default", "one", "One"));
+    world.wait_ready("team one");
+    // Finalizers taken off by hand: the destination is gone without a word.
+    world.server("kill gitea");
+    world.kubectl(&["delete", "destination", "host", "--wait=false"]);
+    world.wait_reason("destination host", "StoreUnreachable");
+    world.kubectl(&["patch", "destination/host", "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#]);
+    world.wait_reason("team one", "NoDestination");
+    assert!(world.get("destination host").is_null());
+}

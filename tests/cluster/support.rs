@@ -338,8 +338,17 @@ impl World {
 
     /// A hook of a repository that runs before a push is taken.
     pub fn pre_receive(&self, name: &str, script: &str) {
+        self.hook(name, "pre-receive", script);
+    }
+
+    /// Has a push succeed, and its answer wait for as long as it takes.
+    pub fn never_answer(&self, name: &str) {
+        self.hook(name, "post-receive", "sleep 25");
+    }
+
+    fn hook(&self, name: &str, kind: &str, script: &str) {
         use std::os::unix::fs::PermissionsExt as _;
-        let hook = self.bare(name).join("hooks/pre-receive.d/test");
+        let hook = self.bare(name).join(format!("hooks/{kind}.d/test"));
         fs::create_dir_all(hook.parent().expect("a parent")).expect("hooks");
         fs::write(&hook, format!("#!/bin/sh\n{script}\n")).expect("a hook");
         fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).expect("executable");

@@ -1,5 +1,6 @@
 //! The hub's side for stores and destinations: what they are, and whether they can be used.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,30 @@ impl Hub {
         let mut state = self.state();
         state.expected.extend(stores.into_iter().map(|name| ("store", name)));
         state.expected.extend(destinations.into_iter().map(|name| ("destination", name)));
+    }
+
+    /// Whether a store that existed at the start has not been looked at.
+    pub(in crate::controller) fn has_yet_to_look_at(&self, store: &str) -> bool {
+        self.state().expected.contains(&("store", store.to_owned()))
+    }
+
+    /// These stores, or destinations, are all there are: forgets others, which went without a word.
+    pub(in crate::controller) fn only(&self, what: &'static str, names: &BTreeSet<String>) {
+        let gone: BTreeSet<String> = {
+            let state = self.state();
+            let expected = state.expected.iter().filter(|(kind, _)| *kind == what).map(|(_, name)| name);
+            let known: Vec<&String> = match what {
+                "store" => state.landscape.stores.keys().collect(),
+                _ => state.landscape.destinations.keys().collect(),
+            };
+            expected.chain(known).filter(|name| !names.contains(*name)).cloned().collect()
+        };
+        for name in gone {
+            match what {
+                "store" => self.misjudged(&name),
+                _ => self.dismiss(&name),
+            }
+        }
     }
 
     /// The writer of a store, made or given new credentials; a spawned writer has read nothing yet.
