@@ -191,7 +191,8 @@ impl Hub {
         branch: &Branch,
         removing: bool,
     ) -> Result<&'a Writer, store::Error> {
-        let store = state.landscape.store_for(branch);
+        let named = state.landscape.stores.values().filter(|s| s.branch == *branch);
+        let store = named.clone().find(|s| state.is_usable(&s.name)).or_else(|| state.landscape.store_for(branch));
         let usable = store.and_then(|s| state.usable.get(&s.name));
         match (store, usable) {
             (_, Some(Usable::No(error, _))) if !removing || !state.writers.contains_key(branch) => {

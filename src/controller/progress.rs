@@ -46,16 +46,16 @@ pub(super) struct Progress {
 impl Progress {
     /// A new submission; `before` is what it replaces.
     pub(super) fn new(ticket: u64, fingerprint: String, desired: Desired, before: Option<&Self>) -> Self {
-        let attempts =
-            before.filter(|b| b.fingerprint == fingerprint && !b.errors.is_empty()).map_or(0, |b| b.attempts);
+        let same = before.filter(|b| b.fingerprint == fingerprint);
         let mut progress = Self {
             ticket,
             fingerprint,
             stage: Stage::Writing(desired.changes.keys().cloned().collect()),
             desired,
-            receipts: BTreeMap::new(),
+            // What was confirmed stays confirmed while the same is asked for again.
+            receipts: same.map(|b| b.receipts.clone()).unwrap_or_default(),
             errors: BTreeMap::new(),
-            attempts,
+            attempts: same.filter(|b| !b.errors.is_empty()).map_or(0, |b| b.attempts),
         };
         progress.settle();
         progress

@@ -15,7 +15,7 @@ use super::status::{Verdict, conditions};
 use crate::api;
 use crate::error::{Explain, Retry};
 use crate::placement::{Auth, StateStore};
-use crate::store;
+use crate::store::{self, Access, Engine};
 use crate::values::Timestamp;
 
 /// How often a store's Secret and remote are looked at: neither can be watched.
@@ -101,12 +101,20 @@ async fn look(store: &StateStore, context: &Context) -> Result<Option<Vec<Arc<st
         Auth::None => None,
         Auth::Basic { namespace, name } => Some(basic(&context.client, namespace, name).await?),
     };
-    let writer = context.hub.open(store, store.access(basic))?;
-    writer.probe().await?;
+    let access = store.access(basic);
+    probe(access.clone()).await?;
+    let writer = context.hub.open(store, access)?;
     if context.hub.is_read(&store.site()) {
         return Ok(None);
     }
     writer.records(store.path.clone()).await.map(Some)
+}
+
+/// Whether the branch can be read and written with these credentials: apart from its writer, which may
+/// be busy, and may have those of another store.
+async fn probe(access: Access) -> Result<(), store::Error> {
+    let asked = tokio::task::spawn_blocking(move || Engine::open(access)?.probe()).await;
+    asked.unwrap_or_else(|e| Err(store::Error::Git(format!("the probe did not end: {e}")))).map(drop)
 }
 
 async fn basic(client: &Client, namespace: &str, name: &str) -> Result<(String, String), store::Error> {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Access, Change, Chore, Engine, Error, Head, Outcome, Record};
+use super::{Access, Change, Chore, Engine, Error, Outcome, Record};
 use crate::values::{Branch, Owner, RelPath};
 
 /// How long a stopping operator waits for the push under way.
@@ -55,7 +55,6 @@ type Answer<T> = oneshot::Sender<Result<T, Error>>;
 struct Mailbox {
     tickets: HashMap<Owner, Ticket>,
     chores: Vec<(Chore, Answer<()>)>,
-    probes: Vec<Answer<Head>>,
     readings: Vec<(RelPath, Answer<Vec<Arc<Record>>>)>,
     access: Option<Access>,
     stopping: bool,
@@ -64,11 +63,7 @@ struct Mailbox {
 
 impl Mailbox {
     fn is_empty(&self) -> bool {
-        self.tickets.is_empty()
-            && self.chores.is_empty()
-            && self.probes.is_empty()
-            && self.readings.is_empty()
-            && self.access.is_none()
+        self.tickets.is_empty() && self.chores.is_empty() && self.readings.is_empty() && self.access.is_none()
     }
 }
 
@@ -101,11 +96,6 @@ impl Writer {
     /// Has a chore done, with the next commit.
     pub fn chore(&self, chore: Chore) -> BoxFuture<'static, Result<(), Error>> {
         self.ask(|mailbox, answer| mailbox.chores.push((chore, answer)))
-    }
-
-    /// Checks that the branch can be read and written.
-    pub fn probe(&self) -> BoxFuture<'static, Result<Head, Error>> {
-        self.ask(|mailbox, answer| mailbox.probes.push(answer))
     }
 
     /// Reads the records under a store root, from the remote as it is now.
@@ -186,9 +176,6 @@ impl Thread {
                 engine.set_access(access);
             }
         }
-        for answer in work.probes {
-            let _ = answer.send(self.attempt(Engine::probe));
-        }
         for (root, answer) in work.readings {
             let _ = answer.send(self.attempt(|engine| engine.refresh().and_then(|_| engine.records(&root))));
         }
@@ -203,7 +190,13 @@ impl Thread {
             let _ = answer.send(done.as_ref().map(|_| ()).map_err(Clone::clone));
         }
         let outcomes = match done {
-            Ok(outcomes) => outcomes,
+            Ok(outcomes) => {
+                let changed = outcomes.iter().flatten().filter(|receipt| receipt.files_changed > 0);
+                if let Some(commit) = changed.clone().next().map(|receipt| &receipt.commit) {
+                    tracing::info!(branch = %self.branch, commit, requests = changed.count(), "pushed");
+                }
+                outcomes
+            }
             Err(error) => changes.iter().map(|_| Err(error.clone())).collect(),
         };
         for ((id, change), outcome) in tickets.into_iter().zip(changes).zip(outcomes) {

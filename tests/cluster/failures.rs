@@ -109,6 +109,24 @@ fn a_store_says_what_is_wrong_with_its_secret_and_recovers() {
 }
 
 #[test]
+fn a_second_store_on_the_branch_with_wrong_credentials_harms_only_itself() {
+    let mut world = World::new();
+    world.repository("state");
+    world.apply(&(world.secret() + &world.store("state", "") + &destination("host", "state", ".", "")));
+    world.start("");
+    world.wait_ready("destination/host");
+    let anonymous = world.store("anonymous", "").replace(&world.url("anonymous"), &world.url("state"));
+    world.apply(&anonymous.replace("  secretRef: {name: git, namespace: default}\n", ""));
+    world.wait_reason("gitstatestore anonymous", "StoreUnauthorized");
+    world.apply(&team("default", "one", "One"));
+    world.wait_ready("team one");
+    world.kubectl(&["annotate", "gitstatestore", "anonymous", "look=again"]);
+    world.apply(&team("default", "two", "Two"));
+    world.wait_ready("team two");
+    world.kubectl(&["delete", "gitstatestore", "anonymous", "--timeout=60s"]);
+}
+
+#[test]
 fn a_rejected_push_is_said_in_the_servers_words() {
     let mut world = World::new();
     world.repository("state");

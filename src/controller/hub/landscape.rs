@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::Hub;
 use super::state::{State, Usable};
 use crate::controller::progress::Stage;
+use crate::error::Explain;
 use crate::placement::{Branch, Destination, Landscape, Site, StateStore};
 use crate::store::writer::Writer;
 use crate::store::{self, Access, Record};
@@ -46,8 +47,13 @@ impl Hub {
     }
 
     /// The writer of a store, made or given new credentials; a spawned writer has read nothing yet.
+    ///
+    /// A branch has one writer, however many stores name it: it has the access of the first usable one of
+    /// them, by name, so that another with wrong credentials is its own trouble alone.
     pub(in crate::controller) fn open(&self, store: &StateStore, access: Access) -> Result<Writer, store::Error> {
         let mut state = self.state();
+        let before_it = |other: &&StateStore| other.branch == store.branch && other.name < store.name;
+        let is_first = !state.landscape.stores.values().filter(before_it).any(|other| state.is_usable(&other.name));
         let State { writers, landscape, .. } = &mut *state;
         // Branches that no store names any more are cleared with the credentials of one that does.
         let named = |branch: &Branch| landscape.stores.values().any(|s| s.branch == *branch);
@@ -62,7 +68,7 @@ impl Hub {
         }
         if let Some((old, writer)) = state.writers.get_mut(&store.branch) {
             let writer = writer.clone();
-            if *old != access {
+            if is_first && *old != access {
                 writer.set_access(access.clone());
                 *old = access;
                 state.hurry(&store.branch.remote);
@@ -113,10 +119,20 @@ impl Hub {
         if first || better || before != Some(store) || matches!((&was, &usable), (Some(Usable::Yes), Usable::No(..))) {
             self.look_at_all();
         }
-        match usable {
-            Usable::Yes => Duration::ZERO,
-            Usable::No(_, since) => since.elapsed(),
+        if let Usable::No(error, since) = usable {
+            if !matches!(was, Some(Usable::No(..))) {
+                tracing::warn!(store = name, reason = error.reason(), "{error}");
+                // Another store that names the branch can give its writer what this one cannot.
+                for other in state.landscape.stores.values().filter(|s| s.branch == site.branch && s.name != name) {
+                    self.look_at_store(&other.name);
+                }
+            }
+            return since.elapsed();
         }
+        if better {
+            tracing::info!(store = name, branch = %site.branch, "ready");
+        }
+        Duration::ZERO
     }
 
     /// A store that cannot even be parsed.

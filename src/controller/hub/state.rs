@@ -41,6 +41,11 @@ impl State {
         self.expected.is_empty()
     }
 
+    /// Whether a store was found to be in order when it was last looked at.
+    pub(super) fn is_usable(&self, store: &str) -> bool {
+        matches!(self.usable.get(store), Some(Usable::Yes))
+    }
+
     /// Something that was expected has been looked at; true if it was the last.
     pub(super) fn arrived(&mut self, what: &'static str, name: &str) -> bool {
         self.expected.remove(&(what, name.to_owned())) && self.expected.is_empty()
