@@ -123,3 +123,25 @@ fn objects_that_go_by_force_or_were_kratixs_hold_up_nobody() {
     world.wait_reason("team one", "NoDestination");
     assert!(world.get("destination host").is_null());
 }
+
+#[test]
+fn remotes_that_hang_are_waited_for_side_by_side() {
+    let mut world = World::new();
+    world.apply(&world.secret());
+    for name in ["a", "b", "c"] {
+        world.repository(name);
+        world.apply(&(world.store(name, "") + &destination(name, name, ".", "")));
+    }
+    world.start("");
+    for name in ["a", "b", "c"] {
+        world.wait_ready(&format!("destination/{name}"));
+        world.stall(name, 60);
+    }
+    world.apply(&(0..12).map(|at| team("default", &format!("t{at}"), "T")).collect::<String>());
+    for name in ["a", "b", "c"] {
+        world.wait_push(name);
+    }
+    let since = std::time::Instant::now();
+    world.stop();
+    assert!(since.elapsed() < std::time::Duration::from_secs(15), "{:?}", since.elapsed());
+}

@@ -242,13 +242,17 @@ impl Hub {
         self.state().retired.get(name).copied()
     }
 
-    /// Stops every writer, each once its push is over.
+    /// Stops every writer, each once its push is over; side by side, as a cluster does not wait long.
     pub(in crate::controller) fn shutdown(&self) {
         let writers: Vec<Writer> = std::mem::take(&mut self.state().writers).into_values().map(|(_, w)| w).collect();
-        for writer in writers {
-            if !writer.shutdown() {
-                tracing::warn!("a push did not end in time; the next start finds out what became of it");
+        std::thread::scope(|scope| {
+            for writer in &writers {
+                scope.spawn(|| {
+                    if !writer.shutdown() {
+                        tracing::warn!("a push did not end in time; the next start finds out what became of it");
+                    }
+                });
             }
-        }
+        });
     }
 }
