@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::api::{Api, ApiResource, DynamicObject};
+use kube::api::{Api, DynamicObject};
 use kube::runtime::controller::Action;
 use kube::{Client, ResourceExt};
 use serde_json::json;
 
-use super::hub::Hub;
-use super::objects;
 use super::status::{Verdict, conditions};
+use super::{Context, objects};
 use crate::api;
 use crate::error::{Explain, Retry};
 use crate::placement::{Destination, overlapping, workload_files};
@@ -21,21 +20,12 @@ use crate::values::Timestamp;
 const LOOK: Duration = Duration::from_mins(1);
 /// How soon a push that is in the way is over.
 const SOON: Duration = Duration::from_millis(300);
-/// How soon an error of the API server is tried again.
-const API_RETRY: Duration = Duration::from_secs(2);
-
-/// What the controller of destinations works with.
-pub(super) struct Context {
-    pub(super) hub: Arc<Hub>,
-    pub(super) client: Client,
-    pub(super) resource: ApiResource,
-}
 
 /// Brings one destination a step further.
 pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, kube::Error> {
     let api = objects::api_for(&context.client, &context.resource, &object);
     let name = object.name_any();
-    let parsed = api::read::<api::Destination>(&plain(&object)).and_then(|d| Destination::parse(&d));
+    let parsed = api::read::<api::Destination>(&objects::plain(&object)).and_then(|d| Destination::parse(&d));
     if objects::is_leaving(&object) {
         return leave(&object, parsed.ok(), &context, &api).await;
     }
@@ -57,12 +47,6 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
     };
     write(&object, &api, &verdict).await?;
     Ok(if verdict.good { Action::await_change() } else { Action::requeue(objects::spread(LOOK, &object)) })
-}
-
-/// What to do when the API server refused something.
-pub(super) fn on_error(_: Arc<DynamicObject>, error: &kube::Error, _: Arc<Context>) -> Action {
-    tracing::debug!(%error, "trying again");
-    Action::requeue(API_RETRY)
 }
 
 /// Admits the destination to the landscape, and has its folders made.
@@ -162,8 +146,4 @@ async fn write(object: &DynamicObject, api: &Api<DynamicObject>, verdict: &Verdi
         "conditions": conditions(object, &["Ready"], verdict, Timestamp::now()),
     });
     objects::write_status(api, object, &status).await
-}
-
-fn plain(object: &DynamicObject) -> serde_json::Value {
-    serde_json::to_value(object).unwrap_or_default()
 }

@@ -24,8 +24,6 @@ use crate::values::{RelPath, RequestKey, Timestamp};
 /// The conditions of a request, all alike for now: what Kratix's users wait for means that the remote
 /// holds the commit.
 const CONDITIONS: [&str; 5] = ["Committed", "ConfigureWorkflowCompleted", "Ready", "Reconciled", "WorksSucceeded"];
-/// How soon an error of the API server is tried again.
-const API_RETRY: Duration = Duration::from_secs(2);
 /// How soon a cause that nothing watches is looked at again.
 const RECHECK: Duration = Duration::from_mins(1);
 
@@ -44,7 +42,7 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
     if objects::is_leaving(&object) {
         return remove(&object, &context, &api).await;
     }
-    let request = match context.promise.request(&plain(&object), None) {
+    let request = match context.promise.request(&objects::plain(&object), None) {
         Ok(request) => request,
         Err(invalid) => {
             let verdict = Verdict::bad(invalid.reason(), invalid.to_string());
@@ -71,12 +69,6 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
     }
 }
 
-/// What to do when the API server refused something.
-pub(super) fn on_error(_: Arc<DynamicObject>, error: &kube::Error, _: Arc<Context>) -> Action {
-    tracing::debug!(%error, "trying again");
-    Action::requeue(API_RETRY)
-}
-
 async fn remove(
     object: &DynamicObject,
     context: &Context,
@@ -92,7 +84,7 @@ async fn remove(
         context.hub.forget(&request.key);
         return Ok(Action::await_change());
     }
-    let whole = context.promise.request(&plain(object), None).ok();
+    let whole = context.promise.request(&objects::plain(object), None).ok();
     match context.hub.remove(context.promise, &request, whole.as_ref(), recorded(object)) {
         Step::Reached(progress) if matches!(progress.stage, Stage::Done(_)) => {
             objects::release(api, object).await?;
@@ -311,11 +303,6 @@ fn recorded(object: &DynamicObject) -> Vec<KnownPlace> {
             Some(KnownPlace { destination: place.destination, directories, site: Site { branch, root } })
         })
         .collect()
-}
-
-/// The object as plain data, as the API server sent it.
-fn plain(object: &DynamicObject) -> Value {
-    serde_json::to_value(object).unwrap_or_default()
 }
 
 #[cfg(test)]

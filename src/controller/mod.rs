@@ -35,6 +35,22 @@ use triggers::{Listener, Triggers};
 /// Reconciles under way at once, per kind. They hardly ever wait for more than the API server.
 const CONCURRENCY: u16 = 32;
 
+/// How soon an error of the API server is tried again.
+const API_RETRY: Duration = Duration::from_secs(2);
+
+/// What the controllers of stores and of destinations work with.
+struct Context {
+    hub: Arc<Hub>,
+    client: Client,
+    resource: ApiResource,
+}
+
+/// What to do when the API server refused something.
+fn on_error<C>(_: Arc<DynamicObject>, error: &kube::Error, _: Arc<C>) -> Action {
+    tracing::debug!(%error, "trying again");
+    Action::requeue(API_RETRY)
+}
+
 /// Why the operator cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -91,34 +107,26 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()> + Send + 'st
     let stop = stop.shared();
     let recorder = Recorder::new(client.clone(), Reporter { controller: "kept".into(), instance: None });
     let serving = Serving { client: client.clone(), stop };
-    let stores = stores::Context { hub: hub.clone(), client: client.clone(), resource: store_kind.clone() };
-    let destinations =
-        destinations::Context { hub: hub.clone(), client: client.clone(), resource: destination_kind.clone() };
+    let stores = Context { hub: hub.clone(), client: client.clone(), resource: store_kind.clone() };
+    let destinations = Context { hub: hub.clone(), client: client.clone(), resource: destination_kind.clone() };
     let mut controllers = vec![
         serving
-            .run(store_kind, store_listener, stores::reconcile, stores::on_error, stores, {
+            .run(store_kind, store_listener, stores::reconcile, stores, {
                 let hub = hub.clone();
                 move |names| hub.only("store", &names)
             })
             .boxed(),
         serving
-            .run(
-                destination_kind,
-                destination_listener,
-                destinations::reconcile,
-                destinations::on_error,
-                destinations,
-                {
-                    let hub = hub.clone();
-                    move |names| hub.only("destination", &names)
-                },
-            )
+            .run(destination_kind, destination_listener, destinations::reconcile, destinations, {
+                let hub = hub.clone();
+                move |names| hub.only("destination", &names)
+            })
             .boxed(),
     ];
     for (promise, resource, listener) in requests {
         let (hub, client, recorder) = (hub.clone(), client.clone(), recorder.clone());
         let context = lifecycle::Context { hub, client, recorder, promise, resource: resource.clone() };
-        let run = serving.run(resource, listener, lifecycle::reconcile, lifecycle::on_error, context, drop);
+        let run = serving.run(resource, listener, lifecycle::reconcile, context, drop);
         controllers.push(run.boxed());
     }
     join_all(controllers).await;
@@ -145,7 +153,6 @@ impl<S: Future<Output = ()> + Clone + Send + Sync + 'static> Serving<S> {
         resource: ApiResource,
         listener: Listener,
         reconcile: R,
-        on_error: fn(Arc<DynamicObject>, &kube::Error, Arc<C>) -> Action,
         context: C,
         present: impl Fn(BTreeSet<String>) + Send + 'static,
     ) -> impl Future<Output = ()>
@@ -177,7 +184,7 @@ impl<S: Future<Output = ()> + Clone + Send + Sync + 'static> Serving<S> {
             .reconcile_on(one)
             .reconcile_all_on(all)
             .graceful_shutdown_on(self.stop.clone())
-            .run(reconcile, on_error, Arc::new(context))
+            .run(reconcile, on_error::<C>, Arc::new(context))
             .for_each(|result| async move {
                 if let Err(error) = result {
                     tracing::debug!(%error, "reconcile");

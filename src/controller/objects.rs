@@ -102,3 +102,8 @@ pub(super) fn spread(wait: Duration, object: &DynamicObject) -> Duration {
     let salt = object.uid().unwrap_or_default().bytes().fold(0_u32, |a, b| a.wrapping_mul(31).wrapping_add(b.into()));
     wait.mul_f64(0.9 + 0.2 * f64::from(salt % 1000) / 1000.0)
 }
+
+/// The object as plain data, as the API server sent it.
+pub(super) fn plain(object: &DynamicObject) -> Value {
+    serde_json::to_value(object).unwrap_or_default()
+}

@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{Api, ApiResource, DynamicObject, ListParams};
+use kube::api::{Api, DynamicObject, ListParams};
 use kube::runtime::controller::Action;
 use kube::{Client, ResourceExt};
 use serde_json::json;
 
-use super::hub::Hub;
-use super::objects;
 use super::status::{Verdict, conditions};
+use super::{Context, objects};
 use crate::api;
 use crate::error::{Explain, Retry};
 use crate::placement::{Auth, StateStore};
@@ -22,15 +21,6 @@ use crate::values::Timestamp;
 const LOOK: Duration = Duration::from_mins(1);
 /// How soon a remote that does not answer is asked again at first; then as long again as it has been silent.
 const SOONEST: Duration = Duration::from_secs(1);
-/// How soon an error of the API server is tried again.
-const API_RETRY: Duration = Duration::from_secs(2);
-
-/// What the controller of stores works with.
-pub(super) struct Context {
-    pub(super) hub: Arc<Hub>,
-    pub(super) client: Client,
-    pub(super) resource: ApiResource,
-}
 
 /// Looks at one store.
 pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, kube::Error> {
@@ -48,7 +38,7 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
     } else {
         objects::hold(&api, &object).await?;
     }
-    let store = match api::read::<api::GitStateStore>(&plain(&object)).and_then(|s| StateStore::parse(&s)) {
+    let store = match api::read::<api::GitStateStore>(&objects::plain(&object)).and_then(|s| StateStore::parse(&s)) {
         Ok(store) => store,
         Err(invalid) => {
             context.hub.misjudged(&name);
@@ -87,12 +77,6 @@ fn in_use(users: &[String], verdict: &Verdict) -> String {
     let text =
         format!("cannot be deleted while destinations name it: {}. Delete or change them first", users.join(", "));
     if verdict.good { text } else { format!("{text} ({})", verdict.message) }
-}
-
-/// What to do when the API server refused something.
-pub(super) fn on_error(_: Arc<DynamicObject>, error: &kube::Error, _: Arc<Context>) -> Action {
-    tracing::debug!(%error, "trying again");
-    Action::requeue(API_RETRY)
 }
 
 /// Reads the Secret, reaches the remote, and reads the records if that has not been done.
@@ -159,8 +143,4 @@ async fn write(
         status["url"] = json!(store.branch.remote.to_string());
     }
     objects::write_status(api, object, &status).await
-}
-
-fn plain(object: &DynamicObject) -> serde_json::Value {
-    serde_json::to_value(object).unwrap_or_default()
 }
