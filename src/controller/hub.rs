@@ -18,7 +18,7 @@ use crate::error::Explain;
 use crate::placement::{Branch, KnownPlace, Site};
 use crate::promises::{self, Promise, Request};
 use crate::store::writer::{Event, Ticket, Writer};
-use crate::store::{self, Access};
+use crate::store::{self, Access, Heads};
 use crate::street::{self, Desired, Failure, View};
 use crate::values::{RelPath, RequestKey};
 
@@ -38,6 +38,7 @@ pub(super) struct Hub {
     pub(super) writer: String,
     triggers: Triggers,
     events: mpsc::UnboundedSender<Event>,
+    heads: Heads,
     state: Mutex<State>,
 }
 
@@ -48,7 +49,10 @@ impl Hub {
         triggers: Triggers,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<Event>) {
         let (events, receiver) = mpsc::unbounded_channel();
-        (Arc::new(Self { settings, writer, triggers, events, state: Mutex::default() }), receiver)
+        (
+            Arc::new(Self { settings, writer, triggers, events, heads: Heads::default(), state: Mutex::default() }),
+            receiver,
+        )
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -219,7 +223,7 @@ impl Hub {
     }
 
     fn spawn(&self, branch: &Branch, access: &Access) -> Result<Writer, store::Error> {
-        Writer::spawn(branch.clone(), access.clone(), self.events.clone())
+        Writer::spawn(branch.clone(), access.clone(), self.heads.clone(), self.events.clone())
     }
 
     /// Takes a writer's answer.

@@ -13,6 +13,7 @@ use git2::Oid;
 
 use super::build::{Base, New, build, preview};
 use super::git::{self, Pushed, Transport};
+use super::heads::Heads;
 use super::stage::{Indexes, Stage};
 use super::{Change, Chore, Error, Outcome, Record};
 use crate::values::RelPath;
@@ -89,13 +90,24 @@ pub struct Engine {
     transport: Option<Box<dyn Transport>>,
     base: Option<Base>,
     indexes: Indexes,
+    heads: Heads,
 }
 
 impl Engine {
     /// Opens the repository; makes no connection to a remote one yet.
     pub fn open(access: Access) -> Result<Self, Error> {
         let transport = Some(git::open(&access)?);
-        Ok(Self { access, transport, base: None, indexes: Indexes::new() })
+        Ok(Self { access, transport, base: None, indexes: Indexes::new(), heads: Heads::default() })
+    }
+
+    /// Has the engine share what it makes with others, see [`Change::unless_head`].
+    #[must_use]
+    pub fn sharing(self, heads: Heads) -> Self {
+        Self { heads, ..self }
+    }
+
+    fn name(&self) -> String {
+        format!("{}@{}", self.access.url, self.access.branch)
     }
 
     /// New credentials, for a rotated Secret.
@@ -261,9 +273,10 @@ impl Engine {
 
     /// Builds one commit on `base` and pushes it.
     fn try_publish(&mut self, base: Base, fresh: bool, changes: &[Change], chores: &[Chore]) -> Result<Attempt, Error> {
+        let name = self.name();
         let transport = connect(&self.access, &mut self.transport)?;
         let found = base.commit.map(|id| id.to_string()).unwrap_or_default();
-        let changes = heeding_head(changes, &found);
+        let changes = heeding_head(changes, &found, self.heads.made_elsewhere(&found, &name));
         let built = build(transport.repo(), &self.access, base, &mut self.indexes, &changes, chores);
         if built.is_err() {
             // Nobody knows how far it came.
@@ -279,6 +292,7 @@ impl Engine {
             return Ok(Attempt::Done(built.effects.published(&found, &found)));
         };
         let published = built.effects.published(&commit.to_string(), &found);
+        self.heads.made(&commit.to_string(), &name);
         let pushed = transport.push(base.commit, commit, &pack);
         if matches!(pushed, Ok(Pushed::Done)) {
             built.ledger.confirm(&mut self.indexes);
@@ -295,8 +309,8 @@ impl Engine {
 }
 
 /// The changes, without anything to do in those that spare this head.
-fn heeding_head<'a>(changes: &'a [Change], head: &str) -> Cow<'a, [Change]> {
-    let spares = |change: &Change| change.unless_head.contains(head);
+fn heeding_head<'a>(changes: &'a [Change], head: &str, is_anothers: bool) -> Cow<'a, [Change]> {
+    let spares = |change: &Change| change.unless_head.contains(head) || is_anothers && !change.unless_head.is_empty();
     if !changes.iter().any(spares) {
         return Cow::Borrowed(changes);
     }

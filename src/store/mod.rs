@@ -5,6 +5,7 @@
 //! operator through [`writer`], which gives each engine a thread and a mailbox.
 
 pub mod engine;
+mod heads;
 pub mod records;
 pub mod writer;
 
@@ -26,6 +27,7 @@ use crate::manifest::Claim;
 use crate::values::{Owner, RelPath, Timestamp};
 
 pub use engine::{Access, Engine, Head, Preview, Published};
+pub use heads::Heads;
 pub use records::Record;
 
 /// What one owner wants a branch to hold: complete for each store root named; a root with no places
@@ -50,7 +52,9 @@ pub struct Change {
     /// Writers whose records of the same request are taken over.
     pub adopt: Vec<String>,
     /// If the branch's head is one of these commits, nothing is changed: for a removal from a place
-    /// that turns out to be, under another URL, the very repository just written to.
+    /// that turns out to be, under another URL, the very repository just written to. The same if there
+    /// are any and the head was made by another of the engines that share [`Heads`]: that one may have
+    /// gone on meanwhile.
     pub unless_head: BTreeSet<String>,
     /// By store root (the state store's `path`): the places wanted there.
     pub roots: BTreeMap<RelPath, Vec<Place>>,

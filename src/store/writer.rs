@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Access, Change, Chore, Engine, Error, Outcome, Record};
+use super::{Access, Change, Chore, Engine, Error, Heads, Outcome, Record};
 use crate::values::{Branch, Owner, RelPath};
 
 /// How long a stopping operator waits for the push under way.
@@ -76,9 +76,14 @@ impl Shared {
 impl Writer {
     /// Starts the writer of a branch; answers to tickets go to `events`. The repository is opened with
     /// the first work, so that what is wrong with `access` is the answer to that.
-    pub fn spawn(branch: Branch, access: Access, events: mpsc::UnboundedSender<Event>) -> Result<Self, Error> {
+    pub fn spawn(
+        branch: Branch,
+        access: Access,
+        heads: Heads,
+        events: mpsc::UnboundedSender<Event>,
+    ) -> Result<Self, Error> {
         let shared = Arc::new(Shared { mailbox: Mutex::default(), changed: Condvar::new() });
-        let thread = Thread { shared: shared.clone(), branch, access, engine: None, events };
+        let thread = Thread { shared: shared.clone(), branch, access, heads, engine: None, events };
         thread::Builder::new()
             .name("writer".into())
             .spawn(move || thread.run())
@@ -144,6 +149,7 @@ struct Thread {
     shared: Arc<Shared>,
     branch: Branch,
     access: Access,
+    heads: Heads,
     engine: Option<Engine>,
     events: mpsc::UnboundedSender<Event>,
 }
@@ -209,7 +215,7 @@ impl Thread {
     fn attempt<T>(&mut self, work: impl FnOnce(&mut Engine) -> Result<T, Error>) -> Result<T, Error> {
         let mut engine = match self.engine.take() {
             Some(engine) => engine,
-            None => Engine::open(self.access.clone())?,
+            None => Engine::open(self.access.clone())?.sharing(self.heads.clone()),
         };
         let result = catch_unwind(AssertUnwindSafe(|| work(&mut engine)));
         let result =

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use kept::store::writer::{Event, Ticket, Writer};
-use kept::store::{Access, Change, Chore, Error, Outcome};
+use kept::store::{Access, Change, Chore, Error, Heads, Outcome};
 use kept::values::{Branch, Remote};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -19,7 +19,7 @@ fn block_on<T>(answer: impl Future<Output = T>) -> T {
 fn spawn(access: Access) -> (Writer, UnboundedReceiver<Event>) {
     let (sender, events) = unbounded_channel();
     let branch = Branch { remote: Remote::new(&access.url), name: access.branch.clone() };
-    (Writer::spawn(branch, access, sender).unwrap(), events)
+    (Writer::spawn(branch, access, Heads::default(), sender).unwrap(), events)
 }
 
 fn submit(writer: &Writer, id: u64, change: Change) {

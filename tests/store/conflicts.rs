@@ -1,6 +1,6 @@
 //! Who keeps what when two want the same, and what is left alone.
 
-use kept::store::{Change, Error, Footprint};
+use kept::store::{Change, Error, Footprint, Heads};
 
 use crate::support::*;
 
@@ -267,4 +267,26 @@ fn records_that_cannot_be_read_stop_their_root_alone() {
     }
     commit(&mut engine, owns("a", "e"));
     assert_eq!(files(&repo), ["e/x"]);
+}
+
+#[test]
+fn a_removal_spares_what_another_url_of_the_same_repository_has_just_got() {
+    let scratch = Scratch::new();
+    let repo = scratch.bare("r");
+    let alias = scratch.path("alias");
+    std::os::unix::fs::symlink(&repo, &alias).unwrap();
+    let heads = Heads::default();
+    let mut old = open(&repo).sharing(heads.clone());
+    let mut new = open(&alias).sharing(heads);
+    commit(&mut old, owns("a", "a"));
+    commit(&mut old, owns("b", "b"));
+    let moved = commit(&mut new, change("a").owns("a", &[("x", "moved")]));
+    // The new place gets more before the old one is cleared.
+    commit(&mut new, change("b").owns("b", &[("x", "moved")]));
+    let leave = |name: &str| Change { unless_head: [moved.commit.clone()].into(), ..change(name) };
+    assert_eq!(commit(&mut old, leave("a")).files_changed, 0);
+    assert_eq!(files(&repo), ["a/x", "b/x"]);
+    // One's own commits are no reason to spare anything, and neither is a head of which nobody knows.
+    assert_eq!(commit(&mut new, leave("a")).files_changed, 1);
+    assert_eq!(commit(&mut open(&repo), leave("b")).files_changed, 1);
 }
