@@ -1,6 +1,7 @@
 //! Bad input, missing Secrets, stores that are gone: a clear word each, and nothing lost.
 
-use crate::support::{World, destination, secret_with, team};
+use crate::manifests::{destination, secret_with, team};
+use crate::support::World;
 
 #[test]
 fn mistakes_are_caught_at_kubectl_apply() {
@@ -12,9 +13,9 @@ fn mistakes_are_caught_at_kubectl_apply() {
         (team("default", "x", "X").replace("spec: {", "spec: {email: nobody, "), "spec.email"),
         (team("default", "x", "X").replace(", name: X", ""), "spec.name"),
         (team("default", "x", &"x".repeat(10_000)), "spec.name"),
-        (crate::support::store("s", "https://user:password@git.example/r.git", ""), "spec.url"),
-        (crate::support::store("s", "http://git.example/r.git", ""), "spec.url"),
-        (crate::support::store("s", "https://git.example/r.git", "path: ../x"), "spec.path"),
+        (crate::manifests::store("s", "https://user:password@git.example/r.git", ""), "spec.url"),
+        (crate::manifests::store("s", "http://git.example/r.git", ""), "spec.url"),
+        (crate::manifests::store("s", "https://git.example/r.git", "path: ../x"), "spec.path"),
         (destination("d", "s", "a/../b", ""), "spec.path"),
         (destination("d", "s", "a", "filepath: {mode: nested}"), "spec.filepath.mode"),
     ] {

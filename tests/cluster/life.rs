@@ -3,7 +3,8 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use crate::support::{World, destination, store, team};
+use crate::manifests::{destination, store, team};
+use crate::support::World;
 
 fn simple(world: &mut World) {
     world.repository("state");

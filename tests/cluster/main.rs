@@ -5,6 +5,7 @@
 
 mod failures;
 mod life;
+mod manifests;
 mod moves;
 mod races;
 mod readme;

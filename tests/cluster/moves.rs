@@ -1,6 +1,7 @@
 //! Changed stores and destinations: what moves, what stays, what goes.
 
-use crate::support::{World, destination, team};
+use crate::manifests::{destination, team};
+use crate::support::World;
 
 #[test]
 fn a_changed_path_branch_or_store_moves_the_files() {
@@ -72,7 +73,7 @@ fn a_store_under_another_name_is_recognised_and_nothing_is_removed() {
     world.apply(
         &(world.secret()
             + &world.store("state", "")
-            + &crate::support::store("alias", &alias, "")
+            + &crate::manifests::store("alias", &alias, "")
             + &destination("host", "state", ".", "")),
     );
     world.start("");
@@ -210,9 +211,9 @@ fn an_old_branch_is_listed_until_it_is_cleared_with_the_credentials_of_the_day()
     let mut world = World::new();
     let url = world.repository("state");
     let user = world.info("giteaUser");
-    let secret = |token: &str| crate::support::secret_with("default", &user, token);
+    let secret = |token: &str| crate::manifests::secret_with("default", &user, token);
     world.apply(&secret(&world.token("first")));
-    world.apply(&(crate::support::store("state", &url, "") + &destination("host", "state", ".", "")));
+    world.apply(&(crate::manifests::store("state", &url, "") + &destination("host", "state", ".", "")));
     world.start("");
     world.apply(&team("default", "one", "One"));
     world.wait_ready("team one");

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{World, destination, team};
+use crate::manifests::{destination, team};
+use crate::support::World;
 
 const FILE: &str = "resources/default/team/one/backstage-team-one.yaml";
 

@@ -1,6 +1,7 @@
 //! What an operator finds when it starts in the middle of something.
 
-use crate::support::{World, destination, team};
+use crate::manifests::{destination, team};
+use crate::support::World;
 
 #[test]
 fn what_is_being_deleted_is_still_dealt_with_after_a_crash() {
@@ -36,7 +37,7 @@ fn a_url_that_changes_leaves_the_old_repository_alone_whenever_it_is_noticed() {
         world.repository(name);
     }
     let file = "resources/default/team/one/backstage-team-one.yaml".to_owned();
-    world.apply(&(world.secret() + &crate::support::store("state", &world.url("first"), "")));
+    world.apply(&(world.secret() + &crate::manifests::store("state", &world.url("first"), "")));
     world.apply(&destination("host", "state", ".", ""));
     world.start("");
     world.apply(&team("default", "one", "One"));
