@@ -123,7 +123,7 @@ impl World {
     /// Stops the operator as a cluster does.
     pub fn stop(&mut self) {
         let mut operator = self.operator.take().expect("an operator runs");
-        let killed = Command::new("kill").arg(operator.id().to_string()).status().expect("kill");
+        let killed = Command::new("sh").arg("-c").arg(format!("kill {}", operator.id())).status().expect("kill");
         assert!(killed.success());
         let since = Instant::now();
         while operator.try_wait().expect("wait").is_none() {
