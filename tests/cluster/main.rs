@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, clippy::unwrap_used, reason = "a test program has no callers")]
 
 mod failures;
+mod git;
 mod life;
 mod manifests;
 mod moves;

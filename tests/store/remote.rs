@@ -1,7 +1,7 @@
 //! The same over HTTP, and what only a server can do wrong.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kept::error::Explain;
 use kept::store::{Access, Engine, Error};
@@ -159,10 +159,9 @@ fn a_push_that_stalls_times_out() {
     let mut engine = Engine::open(impatient).unwrap();
     commit(&mut engine, change("a").owns("a", &[("x", "1")]));
     server.hold(true);
-    let start = Instant::now();
+    // The server holds the answer back until it is told otherwise: without a limit this would not return.
     let error = engine.commit(&[change("a").owns("a", &[("x", "2")])], &[]).unwrap_err();
     assert!(matches!(&error, Error::Unreachable(words) if words.contains("timed out")), "{error:?}");
-    assert!(start.elapsed() < Duration::from_secs(3));
     let pushes = server.requests().iter().filter(|line| line.starts_with("POST")).count();
     assert_eq!(pushes, 2, "what is slow is not asked again at once");
     server.hold(false);
