@@ -348,7 +348,7 @@ fn what_cannot_change_cannot_be_changed() {
 
 #[test]
 fn conditions_keep_their_time_while_their_status_stays() {
-    use api::status::{is_true, set};
+    use api::status::set;
     let condition = |status: &str, message: &str, time: &str| {
         serde_json::from_value(json!({
             "type": "Ready", "status": status, "reason": "R", "message": message, "lastTransitionTime": time,
@@ -361,8 +361,8 @@ fn conditions_keep_their_time_while_their_status_stays() {
     assert!(!set(&mut list, condition("True", "a", late)), "only the time differs");
     assert!(set(&mut list, condition("True", "b", late)));
     assert_eq!(list[0].last_transition_time.0.to_string(), early);
-    assert!(is_true(&list, "Ready"));
+    assert_eq!(list[0].status, "True");
     assert!(set(&mut list, condition("False", "b", late)));
     assert_eq!(list[0].last_transition_time.0.to_string(), late);
-    assert!(!is_true(&list, "Ready") && list.len() == 1);
+    assert!(list[0].status == "False" && list.len() == 1);
 }

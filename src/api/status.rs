@@ -85,9 +85,6 @@ pub struct StoreStatus {
     /// The URL at which the store was last ready. Files written there stay when it changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// The branch's head when it was last looked at.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub commit: Option<String>,
 }
 
 /// Status of a Destination.
@@ -101,16 +98,6 @@ pub struct DestinationStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
-}
-
-/// The condition of type `type_`, if the list has one.
-pub fn find<'a>(conditions: &'a [Condition], type_: &str) -> Option<&'a Condition> {
-    conditions.iter().find(|c| c.type_ == type_)
-}
-
-/// Whether the list has a condition of type `type_` with status `True`.
-pub fn is_true(conditions: &[Condition], type_: &str) -> bool {
-    find(conditions, type_).is_some_and(|c| c.status == "True")
 }
 
 /// Puts `next` into the list in place of its type's old condition. The old transition time stays

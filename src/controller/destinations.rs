@@ -11,6 +11,7 @@ use serde_json::json;
 use super::status::{Verdict, conditions};
 use super::{Context, objects};
 use crate::api;
+use crate::api::status::condition::READY;
 use crate::error::{Explain, Retry};
 use crate::placement::{Destination, overlapping, workload_files};
 use crate::store::{self, Chore};
@@ -143,7 +144,7 @@ async fn exists(client: &Client, store: &str) -> Result<bool, kube::Error> {
 async fn write(object: &DynamicObject, api: &Api<DynamicObject>, verdict: &Verdict) -> Result<(), kube::Error> {
     let status = json!({
         "observedGeneration": object.metadata.generation,
-        "conditions": conditions(object, &["Ready"], verdict, Timestamp::now()),
+        "conditions": conditions(object, &[READY], verdict, Timestamp::now()),
     });
     objects::write_status(api, object, &status).await
 }

@@ -165,13 +165,10 @@ impl Hub {
     /// Hands the writers what the request's stage asks for.
     fn submit(&self, state: &mut State, key: &RequestKey) {
         let Some(progress) = state.requests.get(key) else { return };
-        let (ticket, confirmed, work) = (progress.ticket, progress.confirmed(), progress.submissions());
+        let (ticket, work) = (progress.ticket, progress.submissions());
         let mut refused = Vec::new();
-        for (branch, mut change) in work {
+        for (branch, change) in work {
             let removing = change.roots.values().all(Vec::is_empty);
-            if removing {
-                change.unless_head.clone_from(&confirmed);
-            }
             match self.writer_for(state, &branch, removing).cloned() {
                 Ok(writer) => {
                     state.foresee(&branch, &change);

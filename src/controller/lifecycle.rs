@@ -14,6 +14,7 @@ use super::hub::{Hub, Step};
 use super::objects;
 use super::progress::{Progress, Stage};
 use super::status::{Verdict, conditions};
+use crate::api::status::condition::{COMMITTED, KRATIX, READY};
 use crate::api::{self, Place};
 use crate::error::{Explain, Retry};
 use crate::placement::{Branch, KnownPlace, Remote, Site};
@@ -23,7 +24,7 @@ use crate::values::{RelPath, RequestKey, Timestamp};
 
 /// The conditions of a request, all alike for now: what Kratix's users wait for means that the remote
 /// holds the commit.
-const CONDITIONS: [&str; 5] = ["Committed", "ConfigureWorkflowCompleted", "Ready", "Reconciled", "WorksSucceeded"];
+const CONDITIONS: [&str; 5] = [COMMITTED, READY, KRATIX[0], KRATIX[1], KRATIX[2]];
 /// How soon a cause that nothing watches is looked at again.
 const RECHECK: Duration = Duration::from_mins(1);
 

@@ -1,4 +1,4 @@
-//! The few things that kept does to objects in the cluster: finalizers, status, reading a Secret.
+//! The few things that kept does to objects in the cluster: finalizers and status.
 
 use std::time::Duration;
 

@@ -68,7 +68,12 @@ impl Progress {
             Stage::Leaving(waiting) => (&self.desired.leave, waiting),
             Stage::Done(_) | Stage::Failed(_) => return Vec::new(),
         };
-        changes.iter().filter(|(b, _)| waiting.contains(b)).map(|(b, c)| (b.clone(), c.clone())).collect()
+        // What is left elsewhere may turn out to be the very repository that was just written to. The
+        // removal of a request spares nothing: there is nothing of it that must stay.
+        let confirmed = if matches!(self.stage, Stage::Leaving(_)) { self.confirmed() } else { BTreeSet::new() };
+        let submission =
+            |(b, c): (&Branch, &Change)| (b.clone(), Change { unless_head: confirmed.clone(), ..c.clone() });
+        changes.iter().filter(|(b, _)| waiting.contains(b)).map(submission).collect()
     }
 
     /// Takes a branch's answer. True if the stage has changed.
@@ -103,7 +108,7 @@ impl Progress {
     }
 
     /// The commits that are confirmed, which no removal elsewhere may undo.
-    pub(super) fn confirmed(&self) -> BTreeSet<String> {
+    fn confirmed(&self) -> BTreeSet<String> {
         self.receipts.values().map(|r| r.commit.clone()).collect()
     }
 
@@ -181,7 +186,9 @@ mod tests {
         assert!(!p.answer(&branch("a"), ok()));
         assert_eq!(p.submissions().len(), 1, "only b is still out");
         assert!(p.answer(&branch("b"), ok()));
-        assert_eq!(p.submissions().into_iter().map(|(b, _)| b).collect::<Vec<_>>(), [branch("old")]);
+        let left = p.submissions();
+        assert_eq!(left.iter().map(|(b, _)| b).collect::<Vec<_>>(), [&branch("old")]);
+        assert_eq!(left[0].1.unless_head, BTreeSet::from(["c1".into()]), "not if that is where it was just written");
         assert!(p.answer(&branch("old"), ok()));
         assert!(matches!(p.stage, Stage::Done(_)));
     }
@@ -194,6 +201,18 @@ mod tests {
         assert!(matches!(p.stage, Stage::Failed(_)));
         assert!(p.receipts.contains_key(&branch("b")));
         assert!(p.submissions().is_empty());
+    }
+
+    #[test]
+    fn another_try_keeps_what_was_confirmed_and_spares_no_head() {
+        let mut first = progress(&["a", "b"], &[]);
+        first.answer(&branch("a"), ok());
+        first.answer(&branch("b"), Err(store::Error::Unreachable("down".into())));
+        let again = Progress::new(2, "f".into(), first.desired.clone(), Some(&first));
+        assert!(again.receipts.contains_key(&branch("a")));
+        assert!(again.submissions().iter().all(|(_, change)| change.unless_head.is_empty()));
+        let other = Progress::new(3, "g".into(), first.desired.clone(), Some(&first));
+        assert!(other.receipts.is_empty(), "another wish is confirmed by nothing yet");
     }
 
     #[test]

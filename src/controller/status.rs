@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
+use crate::api;
 use crate::values::Timestamp;
 
 /// Longer messages are cut: etcd and people have limits.
@@ -40,20 +41,15 @@ pub(super) fn conditions(object: &DynamicObject, types: &[&str], verdict: &Verdi
         .and_then(|c| serde_json::from_value(c.clone()).ok())
         .unwrap_or_default();
     for type_ in types {
-        let status = if verdict.good { "True" } else { "False" };
-        let since = conditions
-            .iter()
-            .find(|c| c.type_ == *type_ && c.status == status)
-            .map_or(Time(now), |c| c.last_transition_time.clone());
-        conditions.retain(|c| c.type_ != *type_);
-        conditions.push(Condition {
+        let next = Condition {
             type_: (*type_).to_owned(),
-            status: status.to_owned(),
+            status: if verdict.good { "True" } else { "False" }.to_owned(),
             reason: verdict.reason.to_owned(),
             message: cut(&verdict.message),
             observed_generation: object.metadata.generation,
-            last_transition_time: since,
-        });
+            last_transition_time: Time(now),
+        };
+        api::status::set(&mut conditions, next);
     }
     conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
     json!(conditions)

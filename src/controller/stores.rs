@@ -12,6 +12,7 @@ use serde_json::json;
 use super::status::{Verdict, conditions};
 use super::{Context, objects};
 use crate::api;
+use crate::api::status::condition::READY;
 use crate::error::{Explain, Retry};
 use crate::placement::{Auth, StateStore};
 use crate::store::{self, Access, Engine};
@@ -31,7 +32,7 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
         users = users_of(&context.client, &name).await?;
         if users.is_empty() || objects::is_abandoned(&object) {
             objects::release(&api, &object).await?;
-            context.hub.store_gone(&name);
+            context.hub.drop_store(&name);
             return Ok(Action::await_change());
         }
         // Until then it serves them: nothing else could clean up after them.
@@ -41,7 +42,7 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
     let store = match api::read::<api::GitStateStore>(&objects::plain(&object)).and_then(|s| StateStore::parse(&s)) {
         Ok(store) => store,
         Err(invalid) => {
-            context.hub.misjudged(&name);
+            context.hub.drop_store(&name);
             write(&object, &api, &Verdict::bad(invalid.reason(), invalid.to_string()), None).await?;
             return Ok(Action::await_change());
         }
@@ -119,7 +120,8 @@ async fn basic(client: &Client, namespace: &str, name: &str) -> Result<(String, 
 /// What a changed URL leaves behind, in words; it stays said until the object is made anew.
 fn left_behind(object: &DynamicObject, store: &StateStore) -> Option<String> {
     let before = object.data.pointer("/status/url")?.as_str()?;
-    let said = object.data.pointer("/status/conditions/0/message").and_then(|m| m.as_str()).unwrap_or_default();
+    let conditions = object.data.pointer("/status/conditions").and_then(|c| c.as_array()).into_iter().flatten();
+    let said = conditions.filter(|c| c["type"] == READY).find_map(|c| c["message"].as_str()).unwrap_or_default();
     let now = store.branch.remote.to_string();
     if before == now {
         return Some(said.to_owned()).filter(|s| s.starts_with(LEFT));
@@ -137,7 +139,7 @@ async fn write(
 ) -> Result<(), kube::Error> {
     let mut status = json!({
         "observedGeneration": object.metadata.generation,
-        "conditions": conditions(object, &["Ready"], verdict, Timestamp::now()),
+        "conditions": conditions(object, &[READY], verdict, Timestamp::now()),
     });
     if let Some(store) = found.filter(|_| verdict.good) {
         status["url"] = json!(store.branch.remote.to_string());

@@ -40,7 +40,7 @@ impl Hub {
         };
         for name in gone {
             match what {
-                "store" => self.misjudged(&name),
+                "store" => self.drop_store(&name),
                 _ => self.dismiss(&name),
             }
         }
@@ -135,18 +135,13 @@ impl Hub {
         Duration::ZERO
     }
 
-    /// A store that cannot even be parsed.
-    pub(in crate::controller) fn misjudged(&self, name: &str) {
+    /// A store is gone, or cannot even be parsed. Its writer stays for what has yet to be removed through it.
+    pub(in crate::controller) fn drop_store(&self, name: &str) {
         let mut state = self.state();
         state.arrived("store", name);
         state.landscape.stores.remove(name);
         state.usable.remove(name);
         self.look_at_all();
-    }
-
-    /// A store is gone. Its writer stays for what has yet to be removed through it.
-    pub(in crate::controller) fn store_gone(&self, name: &str) {
-        self.misjudged(name);
     }
 
     /// Whether the records of a store's site have been read.
@@ -227,7 +222,7 @@ impl Hub {
         Some((store.clone(), writer))
     }
 
-    /// The destinations that share a branch with a store.
+    /// The stores and destinations, as they are known now.
     pub(in crate::controller) fn landscape(&self) -> Landscape {
         self.state().landscape.clone()
     }
