@@ -50,15 +50,8 @@ impl Wanted {
 /// What is on its way counts as known: a later request must not claim the same in another repository.
 fn remember(known: &mut Known, key: &RequestKey, wanted: &Desired) {
     for (branch, change) in &wanted.changes {
-        for (root, places) in &change.roots {
-            for place in places {
-                let place = KnownPlace {
-                    destination: place.destination.clone(),
-                    directories: place.directories.clone(),
-                    site: Site { branch: branch.clone(), root: root.clone() },
-                };
-                known.add(key, place, &change.claims);
-            }
+        for place in KnownPlace::wanted(branch, change) {
+            known.add(key, place, &change.claims);
         }
     }
 }

@@ -56,7 +56,10 @@ impl Run {
                 () = terminated => {}
             }
         };
-        runtime.block_on(crate::controller::run(settings, stop)).map_err(|e| e.to_string())?;
+        let ended = runtime.block_on(crate::controller::run(settings, stop));
+        // What is still asking a remote would otherwise be waited for.
+        runtime.shutdown_background();
+        ended.map_err(|e| e.to_string())?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -110,13 +110,9 @@ impl Session {
                 continue;
             };
             for (root, records) in &opened.records {
+                let site = Site { branch: branch.clone(), root: root.clone() };
                 for record in records.iter().filter(|r| self.is_ours(&r.owner) && !going(&r.owner.key)) {
-                    for place in &record.places {
-                        let place = KnownPlace {
-                            destination: place.destination.clone(),
-                            directories: place.directories.clone(),
-                            site: Site { branch: branch.clone(), root: root.clone() },
-                        };
+                    for place in KnownPlace::recorded(&site, record) {
                         known.add(&record.owner.key, place, &record.claims);
                     }
                 }

@@ -106,7 +106,7 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()> + Send + 'st
 
     let stop = stop.shared();
     let recorder = Recorder::new(client.clone(), Reporter { controller: "kept".into(), instance: None });
-    let serving = Serving { client: client.clone(), stop };
+    let serving = Serving { client: client.clone(), stop: stop.clone() };
     let stores = Context { hub: hub.clone(), client: client.clone(), resource: store_kind.clone() };
     let destinations = Context { hub: hub.clone(), client: client.clone(), resource: destination_kind.clone() };
     let mut controllers = vec![
@@ -129,13 +129,17 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()> + Send + 'st
         let run = serving.run(resource, listener, lifecycle::reconcile, context, drop);
         controllers.push(run.boxed());
     }
-    join_all(controllers).await;
-    tracing::info!("stopping: finishing what is being pushed");
-    let stopped = tokio::task::spawn_blocking({
-        let hub = hub.clone();
-        move || hub.shutdown()
-    });
-    let _ = stopped.await;
+    // A reconcile may wait for a push that hangs: the writers' own limit ends that wait as well.
+    let finish = async move {
+        stop.await;
+        tracing::info!("stopping: finishing what is being pushed");
+        let _ = tokio::task::spawn_blocking(move || hub.shutdown()).await;
+    };
+    tokio::pin!(finish);
+    tokio::select! {
+        () = &mut finish => {}
+        _ = join_all(controllers) => finish.await,
+    }
     bookkeeping.abort();
     Ok(())
 }

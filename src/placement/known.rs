@@ -2,6 +2,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::Branch;
 use crate::manifest::Claim;
+use crate::store::{Change, Record};
 use crate::values::{RelPath, RequestKey};
 
 /// A store's root in a branch: where one owner has one record.
@@ -22,6 +23,29 @@ pub struct KnownPlace {
     pub directories: BTreeSet<String>,
     /// Where that is.
     pub site: Site,
+}
+
+impl KnownPlace {
+    /// The places that a change asks for in a branch.
+    pub fn wanted(branch: &Branch, change: &Change) -> impl Iterator<Item = Self> {
+        change.roots.iter().flat_map(|(root, places)| {
+            let site = Site { branch: branch.clone(), root: root.clone() };
+            places.iter().map(move |place| Self {
+                destination: place.destination.clone(),
+                directories: place.directories.clone(),
+                site: site.clone(),
+            })
+        })
+    }
+
+    /// The places that a record at a site names.
+    pub fn recorded(site: &Site, record: &Record) -> impl Iterator<Item = Self> {
+        record.places.iter().map(|place| Self {
+            destination: place.destination.clone(),
+            directories: place.directories.clone(),
+            site: site.clone(),
+        })
+    }
 }
 
 /// What one writer has already decided and recorded, as a snapshot.

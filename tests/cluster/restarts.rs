@@ -155,3 +155,19 @@ fn remotes_that_hang_are_waited_for_side_by_side() {
     let (one, three) = (stop_with(&["a"], 0..12), stop_with(&["a", "b", "c"], 12..24));
     assert!(three < one * 2, "one: {one:?}, three: {three:?}");
 }
+
+#[test]
+fn what_waits_for_a_hung_push_does_not_hold_up_a_stop() {
+    let mut world = World::new();
+    world.repository("state");
+    world.apply(&(world.secret() + &world.store("state", "") + &destination("host", "state", "a", "")));
+    world.start("");
+    world.wait_ready("destination/host");
+    world.stall("state", 60);
+    world.apply(&team("default", "one", "One"));
+    world.wait_push("state");
+    // Its folders are to be made next, behind that push.
+    world.kubectl(&["patch", "destination/host", "--type=merge", "-p", r#"{"spec":{"path":"b"}}"#]);
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    world.stop();
+}

@@ -239,7 +239,8 @@ impl Hub {
 
     /// Stops every writer, each once its push is over; side by side, as a cluster does not wait long.
     pub(in crate::controller) fn shutdown(&self) {
-        let writers: Vec<Writer> = std::mem::take(&mut self.state().writers).into_values().map(|(_, w)| w).collect();
+        // They stay known: what still asks one of them waits in vain, and writes no status about it.
+        let writers: Vec<Writer> = self.state().writers.values().map(|(_, writer)| writer.clone()).collect();
         std::thread::scope(|scope| {
             for writer in &writers {
                 scope.spawn(|| {

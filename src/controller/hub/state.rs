@@ -91,12 +91,7 @@ impl State {
             if owner.writer != writer && !adopt.contains(&owner.writer) {
                 continue;
             }
-            for place in &record.places {
-                let place = KnownPlace {
-                    destination: place.destination.clone(),
-                    directories: place.directories.clone(),
-                    site: site.clone(),
-                };
+            for place in KnownPlace::recorded(site, record) {
                 self.known.add(&owner.key, place, &record.claims);
             }
         }
@@ -106,7 +101,7 @@ impl State {
     /// Takes a change that is on its way as what may be there: if the request goes or moves before the
     /// answer, its files have to be found all the same.
     pub(super) fn foresee(&mut self, branch: &Branch, change: &store::Change) {
-        for place in places(branch, change) {
+        for place in KnownPlace::wanted(branch, change) {
             self.known.add(&change.owner.key, place, []);
         }
     }
@@ -116,7 +111,7 @@ impl State {
         for root in change.roots.keys() {
             self.known.forget(&change.owner.key, &Site { branch: branch.clone(), root: root.clone() });
         }
-        for place in places(branch, change).filter(|place| !left_behind(&self.landscape, place)) {
+        for place in KnownPlace::wanted(branch, change).filter(|place| !left_behind(&self.landscape, place)) {
             self.known.add(&change.owner.key, place, &change.claims);
         }
     }
@@ -133,15 +128,4 @@ fn left_behind(landscape: &Landscape, place: &KnownPlace) -> bool {
     let named = landscape.stores.values().any(|store| store.branch.remote == place.site.branch.remote);
     let destination = landscape.destinations.get(&place.destination);
     !named && destination.is_some_and(|destination| landscape.stores.contains_key(&destination.store))
-}
-
-fn places(branch: &Branch, change: &store::Change) -> impl Iterator<Item = KnownPlace> {
-    change.roots.iter().flat_map(|(root, places)| {
-        let site = Site { branch: branch.clone(), root: root.clone() };
-        places.iter().map(move |place| KnownPlace {
-            destination: place.destination.clone(),
-            directories: place.directories.clone(),
-            site: site.clone(),
-        })
-    })
 }
