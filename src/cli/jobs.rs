@@ -8,7 +8,8 @@ use super::problem::{Origin, Problem, Subject};
 use super::session::Session;
 use super::submit::Job;
 use crate::error::{Explain, Invalid, Mistake};
-use crate::placement::{Branch, Known, KnownPlace, Site};
+use crate::known::{Known, KnownPlace, Site};
+use crate::placement::Branch;
 use crate::promises;
 use crate::store::Change;
 use crate::street::{Desired, Failure, desire, removal};
@@ -31,8 +32,8 @@ impl Wanted {
                 .and_then(|wanted| same_identity(&asked, wanted, &known));
             match wanted {
                 Ok(wanted) => {
-                    for misplaced in &wanted.misplaced {
-                        console::warning(&format!("{}: {misplaced}", asked.subject()));
+                    for note in wanted.misplaced.iter().chain(&wanted.notes) {
+                        console::warning(&format!("{}: {note}", asked.subject()));
                     }
                     remember(&mut known, &asked.request.key, &wanted);
                     desired.push((asked.subject(), asked.origin, was_known, wanted));
@@ -133,13 +134,14 @@ pub(super) fn prune_jobs(session: &Session, going: &Going) -> Vec<Job> {
                     input: String::new(),
                     created: None,
                     claims: BTreeSet::new(),
+                    supersedes: BTreeSet::new(),
                     adopt: session.adopt.clone(),
                     unless_head: BTreeSet::new(),
                     roots: BTreeMap::new(),
                 });
                 change.roots.insert(site.root.clone(), Vec::new());
             }
-            let desired = Desired { changes, leave: BTreeMap::new(), misplaced: Vec::new(), facts: BTreeMap::new() };
+            let desired = Desired { changes, ..Desired::default() };
             Job { subject: subject_of(&kind, &owner.key), origin: None, removal: true, known: true, desired }
         })
         .collect()

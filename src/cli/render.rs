@@ -16,7 +16,8 @@ use super::session::{print_problems, read};
 use super::{Answer, console};
 use crate::config::Settings;
 use crate::error::Mistake;
-use crate::placement::{Known, Landscape};
+use crate::known::Known;
+use crate::placement::Landscape;
 use crate::street::{Failure, View, desire};
 use files::Rendering;
 

@@ -15,7 +15,8 @@ use super::progress::{Progress, Stage};
 use super::triggers::Triggers;
 use crate::config::Settings;
 use crate::error::Explain;
-use crate::placement::{Branch, KnownPlace, Site};
+use crate::known::{KnownPlace, Site};
+use crate::placement::Branch;
 use crate::promises::{self, Promise, Request};
 use crate::store::writer::{Event, Ticket, Writer};
 use crate::store::{self, Access, Heads};
@@ -139,6 +140,7 @@ impl Hub {
         if let Some(progress) = state.requests.get_mut(key).filter(|p| p.fingerprint == fingerprint) {
             // What is wanted is the same; what there is to say of it may not be.
             progress.desired.misplaced.clone_from(&desired.misplaced);
+            progress.desired.notes.clone_from(&desired.notes);
             progress.desired.facts.clone_from(&desired.facts);
             let due = match &progress.stage {
                 Stage::Writing(_) | Stage::Leaving(_) => return Step::Waiting,

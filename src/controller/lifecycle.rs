@@ -17,7 +17,8 @@ use super::status::{Verdict, conditions};
 use crate::api::status::condition::{COMMITTED, KRATIX, READY};
 use crate::api::{self, Place};
 use crate::error::{Explain, Retry};
-use crate::placement::{Branch, KnownPlace, Remote, Site};
+use crate::known::{KnownPlace, Site};
+use crate::placement::{Branch, Remote};
 use crate::promises::{Promise, Request};
 use crate::store::{Footprint, Receipt};
 use crate::values::{RelPath, RequestKey, Timestamp};
@@ -130,9 +131,9 @@ fn bare(object: &DynamicObject, context: &Context) -> Request {
 
 fn verdict(progress: &Progress) -> Verdict {
     if progress.errors.is_empty() {
-        let message = progress.desired.misplaced.join("; ");
-        let reason = if message.is_empty() { "Committed" } else { "Misplaced" };
-        return Verdict::good(reason, message);
+        let desired = &progress.desired;
+        let reason = if desired.misplaced.is_empty() { "Committed" } else { "Misplaced" };
+        return Verdict::good(reason, [&desired.misplaced[..], &desired.notes].concat().join("; "));
     }
     let reason = progress.errors.values().next().map_or("StoreFailed", Explain::reason);
     let message: Vec<String> = progress.errors.iter().map(|(branch, e)| format!("{branch}: {e}")).collect();

@@ -157,6 +157,7 @@ mod tests {
             input: String::new(),
             created: None,
             claims: BTreeSet::new(),
+            supersedes: BTreeSet::new(),
             adopt: Vec::new(),
             unless_head: BTreeSet::new(),
             roots: BTreeMap::new(),
@@ -165,8 +166,7 @@ mod tests {
 
     fn progress(changes: &[&str], leave: &[&str]) -> Progress {
         let map = |names: &[&str]| names.iter().map(|n| (branch(n), change())).collect();
-        let desired =
-            Desired { changes: map(changes), leave: map(leave), misplaced: Vec::new(), facts: BTreeMap::new() };
+        let desired = Desired { changes: map(changes), leave: map(leave), ..Desired::default() };
         Progress::new(1, "f".into(), desired, None)
     }
 

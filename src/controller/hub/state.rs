@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::controller::progress::Progress;
-use crate::placement::{Branch, Known, KnownPlace, Landscape, Remote, Site};
+use crate::known::{Known, KnownPlace, Site};
+use crate::placement::{Branch, Landscape, Remote};
 use crate::store::writer::Writer;
 use crate::store::{self, Access, Record};
 use crate::values::RequestKey;

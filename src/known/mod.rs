@@ -1,9 +1,16 @@
-use std::collections::{BTreeSet, HashMap};
+//! What is already decided and recorded, and which requests there are: the memory of one writer, as a
+//! snapshot. Promises plan with it, placement sticks to it.
 
-use super::Branch;
+mod claims;
+mod peers;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
 use crate::manifest::Claim;
 use crate::store::{Change, Record};
-use crate::values::{RelPath, RequestKey};
+use crate::values::{Branch, RelPath, RequestKey};
+use claims::Claims;
+pub use peers::{Peer, Peers};
 
 /// A store's root in a branch: where one owner has one record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,19 +59,31 @@ impl KnownPlace {
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     places: HashMap<RequestKey, Vec<KnownPlace>>,
-    claims: HashMap<Claim, RequestKey>,
+    recorded: Claims,
+    reserved: Claims,
     unread: BTreeSet<Site>,
+    left_over: HashMap<Site, HashSet<RequestKey>>,
+    /// The requests that there are.
+    pub peers: Peers,
 }
 
 impl Known {
     /// Remembers a place and the claims of its owner.
     pub fn add<'a>(&mut self, request: &RequestKey, place: KnownPlace, claims: impl IntoIterator<Item = &'a Claim>) {
         for claim in claims {
-            self.claims.entry(claim.clone()).or_insert_with(|| request.clone());
+            self.recorded.hold(request, claim);
         }
         let places = self.places.entry(request.clone()).or_default();
         if !places.contains(&place) {
             places.push(place);
+        }
+    }
+
+    /// Remembers what a request is about to claim, in place of what it was about to before.
+    pub fn reserve(&mut self, request: &RequestKey, claims: &BTreeSet<Claim>) {
+        self.reserved.release(request);
+        for claim in claims {
+            self.reserved.hold(request, claim);
         }
     }
 
@@ -74,8 +93,18 @@ impl Known {
     }
 
     /// Whether something may lie at a site that nobody knows of.
-    pub(super) fn is_unread(&self, site: &Site) -> bool {
+    pub(crate) fn is_unread(&self, site: &Site) -> bool {
         self.unread.contains(site)
+    }
+
+    /// Remembers which requests have a directory at a site that no record explains: Kratix's.
+    pub fn found_left_over(&mut self, site: &Site, requests: HashSet<RequestKey>) {
+        self.left_over.insert(site.clone(), requests);
+    }
+
+    /// Whether Kratix wrote the request's files, and kept has not yet.
+    pub fn is_left_over(&self, request: &RequestKey) -> bool {
+        !self.places.contains_key(request) && self.left_over.values().any(|requests| requests.contains(request))
     }
 
     /// Forgets everything that was known at a site, before it is read again.
@@ -90,11 +119,17 @@ impl Known {
 
     /// Forgets all places of a kind.
     pub fn forget_places(&mut self, which: impl Fn(&KnownPlace) -> bool) {
-        self.places.retain(|_, places| {
+        let mut gone = Vec::new();
+        self.places.retain(|request, places| {
             places.retain(|place| !which(place));
+            if places.is_empty() {
+                gone.push(request.clone());
+            }
             !places.is_empty()
         });
-        self.claims.retain(|_, holder| self.places.contains_key(holder));
+        for request in gone {
+            self.recorded.release(&request);
+        }
     }
 
     /// Forgets what is known of a request at a site.
@@ -103,7 +138,7 @@ impl Known {
             places.retain(|p| p.site != *site);
             if places.is_empty() {
                 self.places.remove(request);
-                self.claims.retain(|_, holder| holder != request);
+                self.recorded.release(request);
             }
         }
     }
@@ -113,17 +148,22 @@ impl Known {
         self.places.get(request).map_or(&[], Vec::as_slice)
     }
 
-    /// The identities that a request holds.
-    pub fn claims<'a>(&'a self, request: &'a RequestKey) -> impl Iterator<Item = &'a Claim> {
-        self.claims.iter().filter(move |(_, holder)| *holder == request).map(|(claim, _)| claim)
+    /// The identities that a request holds, or is about to.
+    pub fn claims(&self, request: &RequestKey) -> impl Iterator<Item = &Claim> {
+        self.recorded.of(request).chain(self.reserved.of(request))
     }
 
-    /// Who holds an identity.
+    /// The identities that the records say a request holds.
+    pub fn recorded_claims(&self, request: &RequestKey) -> impl Iterator<Item = &Claim> {
+        self.recorded.of(request)
+    }
+
+    /// Who holds an identity, or is about to.
     pub fn holder(&self, claim: &Claim) -> Option<&RequestKey> {
-        self.claims.get(claim)
+        self.recorded.holder(claim).or_else(|| self.reserved.holder(claim))
     }
 
-    /// Every request of which something is known.
+    /// Every request of which something is recorded.
     pub fn requests(&self) -> impl Iterator<Item = &RequestKey> {
         self.places.keys()
     }

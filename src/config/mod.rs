@@ -1,6 +1,8 @@
 //! Settings: the one configuration file that the operator and the command line both read, parsed
 //! once. Everything has a default, so that no file is needed.
 
+mod vcluster;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
@@ -8,6 +10,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::values::Labels;
+
+pub use vcluster::{AddonNamespaces, Chart, PodSecurity, Repository, SecretStore, VclusterSettings};
 
 /// The settings file, `--config FILE`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,7 +76,9 @@ impl Settings {
                 return Some(format!("{field}: {name:?} is not a name: {NAME_RULE}"));
             }
         }
-        selectors_mistake("promises.team.destinationSelectors", &self.promises.team.destination_selectors)
+        let promises = &self.promises;
+        selectors_mistake("promises.team.destinationSelectors", &promises.team.destination_selectors)
+            .or_else(|| promises.vcluster.mistake())
     }
 
     /// The re-check interval.
@@ -144,6 +150,8 @@ impl Default for Limits {
 pub struct Promises {
     /// The promise `team`.
     pub team: TeamSettings,
+    /// The vcluster promises and the Argo CD primitives.
+    pub vcluster: VclusterSettings,
 }
 
 /// Settings of the promise `team`.
