@@ -2,12 +2,46 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::json;
 
-use super::vcluster::{ExternalSecret, credential_annotations, file, metadata};
-use crate::config::{Repository, SecretStore, VclusterSettings};
-use crate::manifest::Content;
+use super::vcluster::{self, BASE_DOMAIN, ExternalSecret, Tenancy, credential_annotations, file, metadata};
+use super::{Promise, Refusal, Request};
+use crate::api::{Kind, VClusterArgoCDClusterRegistration, VClusterArgoCDClusterRegistrationSpec};
+use crate::config::{DestinationSelector, Repository, SecretStore, Settings, VclusterSettings};
+use crate::error::Mistake;
+use crate::known::{Known, Peer};
+use crate::manifest::{Content, Output};
 use crate::values::{Labels, RelPath};
+
+/// See the module.
+pub(super) struct VclusterArgoCdClusterRegistration;
+
+impl Promise for VclusterArgoCdClusterRegistration {
+    fn name(&self) -> &'static str {
+        "vcluster-argocd-cluster-registration"
+    }
+
+    fn crd(&self) -> &CustomResourceDefinition {
+        VClusterArgoCDClusterRegistration::definition()
+    }
+
+    fn selectors<'a>(&self, settings: &'a Settings) -> &'a [DestinationSelector] {
+        &settings.promises.vcluster.destination_selectors
+    }
+
+    fn peer(&self, request: &Request, _: &Settings) -> Peer {
+        vcluster::peer_with_credentials(request)
+    }
+
+    fn render(&self, request: &Request, settings: &Settings, known: &Known) -> Result<Output, Refusal> {
+        let spec: VClusterArgoCDClusterRegistrationSpec = vcluster::spec(request)?;
+        let tenancy = Tenancy::new(request, settings, known);
+        tenancy.not_superseded(&vcluster::vcluster_part(&request.key.namespace, &spec.name))?;
+        let plan = plan(spec, request, settings, &tenancy)?;
+        Ok(Output { files: files(&plan), ..Output::default() })
+    }
+}
 
 /// A cluster of Argo CD with every default resolved.
 pub(super) struct Plan {
@@ -25,6 +59,57 @@ pub(super) struct Plan {
     pub(super) store: SecretStore,
     /// A value whose change makes the operator read at once.
     pub(super) reconcile_at: Option<String>,
+}
+
+fn plan(
+    spec: VClusterArgoCDClusterRegistrationSpec,
+    request: &Request,
+    settings: &Settings,
+    tenancy: &Tenancy,
+) -> Result<Plan, Vec<Mistake>> {
+    let settings = &settings.promises.vcluster;
+    let namespace = spec.argocd_namespace.unwrap_or_else(|| settings.argocd_namespace.clone());
+    let item = spec.onepassword_item.unwrap_or_else(|| settings.secrets.item_of(&spec.name));
+    // A key without a value has the empty one, as in what v1 wrote.
+    let given = |entries: Option<BTreeMap<String, Option<String>>>| -> Labels {
+        entries.into_iter().flatten().map(|(key, value)| (key, value.unwrap_or_default())).collect()
+    };
+    let (labels, annotations) = (given(spec.labels), given(spec.annotations));
+    let mut found: Vec<Mistake> = vcluster::name_mistake(&spec.name).into_iter().collect();
+    found.extend(tenancy.argocd_namespace("spec.argocdNamespace", &namespace));
+    found.extend(vcluster::item_mistake(&item));
+    found.extend(tenancy.credentials(&spec.name, &item));
+    for (field, entries) in [("spec.labels", &labels), ("spec.annotations", &annotations)] {
+        found.extend(vcluster::key_mistakes(field, entries));
+        found.extend(vcluster::template_mistakes(field, entries));
+    }
+    let base_domain = match annotations.get(BASE_DOMAIN) {
+        Some(given) => Ok(given.clone()),
+        None => vcluster::base_domain(request, settings),
+    };
+    match base_domain {
+        Ok(base_domain) if found.is_empty() => {
+            let cluster = Cluster {
+                name: &spec.name,
+                environment: labels.get("environment").map_or("development", String::as_str),
+                base_domain: &base_domain,
+                workload_repo: &settings.workload_repo,
+            };
+            Ok(Plan {
+                annotations: cluster.annotations(settings, annotations),
+                labels: cluster.labels(labels.clone()),
+                name: spec.name,
+                namespace,
+                item,
+                store: settings.secrets.clone(),
+                reconcile_at: vcluster::reconcile_at(request),
+            })
+        }
+        base_domain => {
+            found.extend(base_domain.err());
+            Err(found)
+        }
+    }
 }
 
 /// The ExternalSecret `vcluster-{name}-argocd-cluster`, which makes the Secret `vcluster-{name}`.

@@ -2,11 +2,46 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::json;
 
-use super::vcluster::{file, metadata};
-use crate::manifest::Content;
+use super::vcluster::{self, Tenancy, file, metadata};
+use super::{Promise, Refusal, Request};
+use crate::api::{Kind, VClusterCoredns, VClusterCorednsSpec};
+use crate::config::{DestinationSelector, Settings};
+use crate::error::Mistake;
+use crate::known::{Known, Peer};
+use crate::manifest::{Content, Output};
 use crate::values::{Labels, RelPath};
+
+/// See the module.
+pub(super) struct VclusterCoredns;
+
+impl Promise for VclusterCoredns {
+    fn name(&self) -> &'static str {
+        "vcluster-coredns"
+    }
+
+    fn crd(&self) -> &CustomResourceDefinition {
+        VClusterCoredns::definition()
+    }
+
+    fn selectors<'a>(&self, settings: &'a Settings) -> &'a [DestinationSelector] {
+        &settings.promises.vcluster.destination_selectors
+    }
+
+    fn peer(&self, request: &Request, _: &Settings) -> Peer {
+        vcluster::peer_of_part(request)
+    }
+
+    fn render(&self, request: &Request, settings: &Settings, known: &Known) -> Result<Output, Refusal> {
+        let spec: VClusterCorednsSpec = vcluster::spec(request)?;
+        let tenancy = Tenancy::new(request, settings, known);
+        tenancy.not_superseded(&vcluster::vcluster_part(&request.key.namespace, &spec.name))?;
+        let plan = plan(spec, request, &tenancy)?;
+        Ok(Output { files: files(&plan), ..Output::default() })
+    }
+}
 
 /// A DNS configuration with every default resolved.
 pub(super) struct Plan {
@@ -18,6 +53,21 @@ pub(super) struct Plan {
     pub(super) config_map: String,
     /// The domain of the vcluster's services.
     pub(super) cluster_domain: String,
+}
+
+fn plan(spec: VClusterCorednsSpec, request: &Request, tenancy: &Tenancy) -> Result<Plan, Vec<Mistake>> {
+    let namespace = spec.target_namespace.unwrap_or_else(|| request.key.namespace.clone());
+    let mistakes = vcluster::name_mistake(&spec.name).into_iter();
+    let found: Vec<Mistake> = mistakes.chain(tenancy.namespace("spec.targetNamespace", &namespace)).collect();
+    if !found.is_empty() {
+        return Err(found);
+    }
+    Ok(Plan {
+        config_map: format!("coredns-x-kube-system-x-{}", spec.name),
+        name: spec.name,
+        namespace,
+        cluster_domain: spec.cluster_domain.unwrap_or_else(|| "cluster.local".to_owned()),
+    })
 }
 
 /// The ConfigMap.

@@ -18,8 +18,9 @@ pub(in crate::promises) const REFRESH: &str = "5m0s";
 /// every later wave. Pruned in reverse, it goes before the namespace it lies in.
 const WAVE: &str = "10";
 
-/// The annotation that makes the operator look at once when its value changes.
-const RECONCILE_AT: &str = "platform.integratn.tech/reconcile-at";
+/// The annotation, of requests and of what they become, that makes the operator look at once when its
+/// value changes.
+pub(super) const RECONCILE_AT: &str = "platform.integratn.tech/reconcile-at";
 
 /// The annotations of what carries credentials.
 pub(in crate::promises) fn credential_annotations(reconcile_at: Option<&str>) -> Labels {
