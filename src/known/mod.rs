@@ -143,6 +143,16 @@ impl Known {
         }
     }
 
+    /// Forgets what is known of requests at a site where another has taken over what they had.
+    pub fn forget_superseded(&mut self, requests: &BTreeSet<RequestKey>, site: &Site) {
+        for request in requests {
+            self.forget(request, site);
+        }
+        if let Some(left_over) = self.left_over.get_mut(site) {
+            left_over.retain(|request| !requests.contains(request));
+        }
+    }
+
     /// The places of a request.
     pub fn places(&self, request: &RequestKey) -> &[KnownPlace] {
         self.places.get(request).map_or(&[], Vec::as_slice)
