@@ -4,11 +4,27 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::CustomResourceExt;
 
 use super::read::Kind;
-use super::{Destination, GitStateStore, Team};
+use super::{
+    ArgoCDApplication, ArgoCDProject, Destination, GitStateStore, Team, VClusterArgoCDClusterRegistration,
+    VClusterCore, VClusterCoredns, VClusterKubeconfigExternalSecret, VClusterKubeconfigSync, VClusterOrchestrator,
+};
 
 /// The definitions of all kinds that kept serves: requests first, then stores and destinations.
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    [Team::definition(), GitStateStore::definition(), Destination::definition()].into_iter().cloned().collect()
+    let all = [
+        Team::definition(),
+        VClusterOrchestrator::definition(),
+        VClusterCore::definition(),
+        VClusterCoredns::definition(),
+        VClusterKubeconfigSync::definition(),
+        VClusterKubeconfigExternalSecret::definition(),
+        VClusterArgoCDClusterRegistration::definition(),
+        ArgoCDProject::definition(),
+        ArgoCDApplication::definition(),
+        GitStateStore::definition(),
+        Destination::definition(),
+    ];
+    all.into_iter().cloned().collect()
 }
 
 /// The file that a definition is kept in, as Kubernetes' own tools name it:
@@ -28,12 +44,13 @@ pub(super) fn definition<K: CustomResourceExt>() -> CustomResourceDefinition {
     crd
 }
 
-/// An absent field is absent and not null, as in Kubernetes' own kinds. Descriptions lose the line
+/// An absent field is absent and not null, as in Kubernetes' own kinds; the values of a map may be
+/// null where the Rust type says so, for there the key is what matters. Descriptions lose the line
 /// breaks of the source they come from, for `kubectl explain` breaks lines itself.
 fn finish(schema: &mut JSONSchemaProps) {
-    schema.nullable = None;
     schema.description = schema.description.take().map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
     for property in schema.properties.iter_mut().flat_map(|p| p.values_mut()) {
+        property.nullable = None;
         finish(property);
     }
     match schema.items.as_mut() {

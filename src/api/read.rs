@@ -6,7 +6,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::crd::definition;
-use super::{Destination, DestinationSpec, GitStateStore, GitStateStoreSpec, Team, check, git_state_store};
+use super::{
+    ArgoCDApplication, ArgoCDProject, Destination, DestinationSpec, GitStateStore, GitStateStoreSpec, Team,
+    VClusterArgoCDClusterRegistration, VClusterCore, VClusterCoredns, VClusterKubeconfigExternalSecret,
+    VClusterKubeconfigSync, VClusterOrchestrator, check, git_state_store,
+};
 use crate::error::{Invalid, Mistake};
 use crate::values::RelPath;
 
@@ -42,16 +46,34 @@ pub fn read<K: Kind>(object: &Value) -> Result<K, Invalid> {
     if broken.is_empty() { Ok(typed) } else { Err(Invalid::request(broken)) }
 }
 
-impl Kind for Team {
-    fn definition() -> &'static CustomResourceDefinition {
-        static DEFINITION: LazyLock<CustomResourceDefinition> = LazyLock::new(definition::<Team>);
-        &DEFINITION
-    }
-
-    fn mistakes(&self) -> Vec<Mistake> {
-        self.spec.mistakes()
-    }
+/// Kinds by their definitions and, where the spec has rules, its `mistakes`.
+macro_rules! kinds {
+    ($($kind:ident $($mistakes:ident)?),+ $(,)?) => {$(
+        impl Kind for $kind {
+            fn definition() -> &'static CustomResourceDefinition {
+                static DEFINITION: LazyLock<CustomResourceDefinition> = LazyLock::new(definition::<$kind>);
+                &DEFINITION
+            }
+            $(
+                fn mistakes(&self) -> Vec<Mistake> {
+                    self.spec.$mistakes()
+                }
+            )?
+        }
+    )+};
 }
+
+kinds!(
+    Team mistakes,
+    VClusterOrchestrator mistakes,
+    VClusterCore,
+    VClusterCoredns,
+    VClusterKubeconfigSync,
+    VClusterKubeconfigExternalSecret,
+    VClusterArgoCDClusterRegistration,
+    ArgoCDProject mistakes,
+    ArgoCDApplication mistakes,
+);
 
 impl super::TeamSpec {
     /// What the CEL rules have against it.

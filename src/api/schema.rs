@@ -210,6 +210,11 @@ fn object_fields(schema: &JSONSchemaProps, fields: &Map<String, Value>, path: &s
     let under = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     let none = std::collections::BTreeMap::new();
     let properties = schema.properties.as_ref().unwrap_or(&none);
+    let length = i64::try_from(fields.len()).unwrap_or(i64::MAX);
+    if let Some(max) = schema.max_properties.filter(|max| length > *max) {
+        found.push(Mistake::new(path, format!("has {length} entries, {max} are allowed")));
+        return;
+    }
     for (name, given) in fields {
         if let Some(known) = properties.get(name) {
             value(known, given, &under(name), found);

@@ -1,0 +1,51 @@
+//! `VClusterCoredns`: the configuration of a vcluster's DNS server.
+
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use super::fields::{patterns, stays};
+use super::status::RequestStatus;
+
+// No schema defaults: an object read from a cluster and the file it was applied from are to render
+// the same.
+/// Which vcluster, and its domain.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[kube(
+    group = "platform.integratn.tech",
+    version = "v1alpha1",
+    kind = "VClusterCoredns",
+    plural = "vclustercoredns",
+    singular = "vclustercoredns",
+    category = "kept",
+    namespaced,
+    status = "RequestStatus",
+    derive = "PartialEq",
+    doc = "The configuration of a vcluster's DNS server.",
+    printcolumn(name = "Name", type_ = "string", json_path = ".spec.name"),
+    printcolumn(name = "Namespace", type_ = "string", json_path = ".spec.targetNamespace"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Commit", type_ = "string", json_path = ".status.commit"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
+        priority = 1
+    )
+)]
+#[serde(rename_all = "camelCase")]
+pub struct VClusterCorednsSpec {
+    /// The vcluster's name: 1 to 63 lower-case letters, digits and `-`, beginning and ending with a
+    /// letter or a digit. Cannot be changed.
+    #[schemars(length(min = 1, max = 63), regex(pattern = patterns::DNS_LABEL))]
+    #[x_kube(validation = stays())]
+    pub name: String,
+    /// The namespace on the host cluster that the vcluster runs in. Default: the request's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63), regex(pattern = patterns::DNS_LABEL))]
+    pub target_namespace: Option<String>,
+    /// The domain of the vcluster's services. Default: `cluster.local`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253), regex(pattern = patterns::DNS_NAME))]
+    pub cluster_domain: Option<String>,
+}
