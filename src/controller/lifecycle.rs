@@ -11,9 +11,9 @@ use kube::{Client, Resource, ResourceExt};
 use serde_json::json;
 
 use super::hub::{Hub, Step};
-use super::objects;
 use super::progress::{Progress, Stage};
 use super::status::{Verdict, conditions};
+use super::{lingering, objects};
 use crate::api::status::condition::{COMMITTED, KRATIX, READY};
 use crate::api::{self, Place};
 use crate::error::{Explain, Retry};
@@ -89,6 +89,13 @@ async fn remove(
     let whole = context.promise.request(&objects::plain(object), None).ok();
     match context.hub.remove(context.promise, &request, whole.as_ref(), recorded(object)) {
         Step::Reached(progress) if matches!(progress.stage, Stage::Done(_)) => {
+            // Of a request that had no files nothing can linger.
+            if !progress.receipts.is_empty()
+                && let Some(verdict) = lingering::waits_for(object, &request, context).await
+            {
+                write(object, context, api, &verdict, Some(&progress)).await?;
+                return Ok(Action::requeue(lingering::LOOK_AGAIN));
+            }
             objects::release(api, object).await?;
             context.hub.forget(&request.key);
             Ok(Action::await_change())

@@ -5,6 +5,7 @@
 mod destinations;
 mod hub;
 mod lifecycle;
+mod lingering;
 mod objects;
 mod progress;
 mod status;
