@@ -1,7 +1,8 @@
 //! The shapes of Argo CD's Application, under Argo CD's names: what is written in a request is what
 //! is rendered.
 //!
-//! Fields that Argo CD's definition knows in all its versions 3.x, as far as users reach for them.
+//! Only fields that Argo CD's definition knows in all its versions 3.x, two aside that say so: a
+//! definition drops what it does not know without a word.
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,7 @@ use super::fields::{annotations, free, labels, patterns};
 /// The words of the rules.
 pub(super) mod messages {
     pub(in crate::api) const SOURCE: &str = "needs a path, a chart, or a ref for other sources to use";
+    pub(in crate::api) const ONE_SOURCE: &str = "needs a path or a chart";
     pub(in crate::api) const CHART_OR_PATH: &str = "has a chart and a path: one source is one of them";
     pub(in crate::api) const REVISION: &str = "is missing: a chart needs its version";
     pub(in crate::api) const VALUES: &str = "stands beside valuesObject, and Argo CD would ignore it: use one of them";
@@ -217,7 +219,7 @@ pub struct KustomizeReplica {
     #[schemars(length(min = 1, max = 253), regex(pattern = patterns::DNS_NAME))]
     pub name: String,
     /// How many.
-    #[schemars(with = "i32", range(min = 0))]
+    #[schemars(with = "i32", range(min = 0, max = 10_000))]
     pub count: u32,
 }
 
@@ -302,7 +304,7 @@ pub struct ApplicationDestination {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253), regex(pattern = patterns::WORDS))]
     pub name: Option<String>,
-    /// The namespace of resources that name none.
+    /// The namespace of resources that name none. Default: none, and resources have to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63), regex(pattern = patterns::DNS_LABEL))]
     pub namespace: Option<String>,
@@ -312,7 +314,7 @@ pub struct ApplicationDestination {
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct SyncPolicy {
-    /// Sync without being asked. Default: only when asked.
+    /// Sync without being asked. Default: only when asked; a vcluster, always.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub automated: Option<Automated>,
     /// Options, each as `Name=value`: `CreateNamespace=true`, `ServerSideApply=true`.
@@ -322,7 +324,7 @@ pub struct SyncPolicy {
     /// Labels and annotations of the namespace that `CreateNamespace=true` makes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_namespace_metadata: Option<ManagedNamespaceMetadata>,
-    /// What happens after a failed sync. Default: nothing.
+    /// What happens after a failed sync. Default: an automated one is tried five more times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
 }
@@ -331,13 +333,14 @@ pub struct SyncPolicy {
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Automated {
-    /// Whether to. Default true.
+    /// Whether to. Default true. Argo CD knows this field from 3.1 on; before, what is written here
+    /// does not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
-    /// Remove resources that are no longer in the source. Default false.
+    /// Remove resources that are no longer in the source. Default: false; true for a vcluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prune: Option<bool>,
-    /// Undo changes that were made in the cluster. Default false.
+    /// Undo changes that were made in the cluster. Default: false; true for a vcluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_heal: Option<bool>,
     /// Remove even the last resource. Default false.
@@ -368,12 +371,12 @@ pub struct ManagedNamespaceMetadata {
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Retry {
-    /// How often it is tried again; less than 0: always. Default 5.
+    /// How often it is tried again; -1: without end. Default 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = -1, max = 1_000_000))]
     pub limit: Option<i64>,
-    /// Try the newest revision rather than the one that failed. Default false. Argo CD knows it
-    /// from 3.1 on.
+    /// Try the newest revision rather than the one that failed. Default false. Argo CD knows this
+    /// field from 3.2 on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh: Option<bool>,
     /// How long to wait in between.

@@ -3,7 +3,7 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::fields::{patterns, stays};
+use super::fields::{TARGET_STAYS, patterns, stays};
 use super::status::RequestStatus;
 
 // No schema defaults: an object read from a cluster and the file it was applied from are to render
@@ -57,7 +57,3 @@ pub struct VClusterCoreSpec {
     #[schemars(length(max = 524_288), regex(pattern = patterns::TEXT))]
     pub values_yaml: Option<String>,
 }
-
-/// What the rule about the namespace says.
-const TARGET_STAYS: &str =
-    "cannot be changed, for the namespace would go with all that runs in it: delete the request and create another one";
