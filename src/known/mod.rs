@@ -178,3 +178,51 @@ impl Known {
         self.places.keys()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::Remote;
+
+    fn key(name: &str) -> RequestKey {
+        RequestKey { namespace: "a".into(), promise: "p".into(), name: name.into() }
+    }
+
+    fn place(root: &str) -> KnownPlace {
+        let branch = Branch { remote: Remote::new("https://git.example/state"), name: "main".into() };
+        let site = Site { branch, root: root.parse().expect("a path") };
+        KnownPlace { destination: "d".into(), directories: BTreeSet::new(), site }
+    }
+
+    fn claims(names: &[&str]) -> BTreeSet<Claim> {
+        names.iter().map(|name| Claim::new("vip", name)).collect()
+    }
+
+    #[test]
+    fn what_is_reserved_is_held_until_it_is_given_up_and_records_go_first() {
+        let mut known = Known::default();
+        let one = Claim::new("vip", "1");
+        known.reserve(&key("a"), &claims(&["1"]));
+        known.reserve(&key("b"), &claims(&["1", "2"]));
+        assert_eq!(known.holder(&one), Some(&key("a")));
+        assert_eq!(known.claims(&key("b")).count(), 1);
+        known.reserve(&key("a"), &claims(&["3"]));
+        assert_eq!(known.holder(&one), None, "a new choice gives up the old one");
+        known.add(&key("c"), place("r"), &claims(&["2"]));
+        assert_eq!(known.holder(&Claim::new("vip", "2")), Some(&key("c")));
+        known.forget(&key("c"), &place("r").site);
+        assert_eq!(known.holder(&Claim::new("vip", "2")), Some(&key("b")));
+    }
+
+    #[test]
+    fn what_was_left_over_is_so_until_it_is_recorded_or_taken_over() {
+        let mut known = Known::default();
+        let site = place("r").site;
+        known.found_left_over(&site, [key("a"), key("b")].into());
+        assert!(known.is_left_over(&key("a")) && !known.is_left_over(&key("c")));
+        known.add(&key("a"), place("r"), &claims(&[]));
+        assert!(!known.is_left_over(&key("a")));
+        known.forget_superseded(&[key("b")].into(), &site);
+        assert!(!known.is_left_over(&key("b")));
+    }
+}
