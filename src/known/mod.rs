@@ -132,24 +132,17 @@ impl Known {
         }
     }
 
-    /// Forgets what is known of a request at a site.
+    /// Forgets what is known of a request at a site: it was written anew, or another has taken it over.
     pub fn forget(&mut self, request: &RequestKey, site: &Site) {
+        if let Some(left_over) = self.left_over.get_mut(site) {
+            left_over.remove(request);
+        }
         if let Some(places) = self.places.get_mut(request) {
             places.retain(|p| p.site != *site);
             if places.is_empty() {
                 self.places.remove(request);
                 self.recorded.release(request);
             }
-        }
-    }
-
-    /// Forgets what is known of requests at a site where another has taken over what they had.
-    pub fn forget_superseded(&mut self, requests: &BTreeSet<RequestKey>, site: &Site) {
-        for request in requests {
-            self.forget(request, site);
-        }
-        if let Some(left_over) = self.left_over.get_mut(site) {
-            left_over.retain(|request| !requests.contains(request));
         }
     }
 
@@ -222,7 +215,7 @@ mod tests {
         assert!(known.is_left_over(&key("a")) && !known.is_left_over(&key("c")));
         known.add(&key("a"), place("r"), &claims(&[]));
         assert!(!known.is_left_over(&key("a")));
-        known.forget_superseded(&[key("b")].into(), &site);
+        known.forget(&key("b"), &site);
         assert!(!known.is_left_over(&key("b")));
     }
 }

@@ -124,7 +124,9 @@ impl State {
             self.known.forget(&change.owner.key, &Site { branch: branch.clone(), root: root.clone() });
         }
         for place in KnownPlace::wanted(branch, change).filter(|place| !left_behind(&self.landscape, place)) {
-            self.known.forget_superseded(&change.supersedes, &place.site);
+            for superseded in &change.supersedes {
+                self.known.forget(superseded, &place.site);
+            }
             self.known.add(&change.owner.key, place, &change.claims);
         }
     }
