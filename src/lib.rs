@@ -12,6 +12,7 @@
 //! | [`values`], [`error`], [`config`] | types that cannot be wrong, the error taxonomy, the settings |
 //! | [`api`] | the kinds: one file each |
 //! | [`manifest`] | what a promise answers with; YAML out and in |
+//! | [`known`] | what is recorded, what is reserved, which requests there are |
 //! | [`promises`] | one file or folder per promise; the list of all |
 //! | [`policy`] | what may be committed at all: the only way to a `Checked` |
 //! | [`placement`] | which destinations, which paths |
@@ -29,6 +30,7 @@ pub mod cli;
 pub mod config;
 pub mod controller;
 pub mod error;
+pub mod known;
 pub mod manifest;
 pub mod placement;
 pub mod policy;

@@ -8,9 +8,10 @@ use sha2::{Digest, Sha256};
 
 use crate::config::Settings;
 use crate::error::{Explain, Invalid, Retry};
-use crate::placement::{self, Branch, Known, Landscape, Placement};
+use crate::known::Known;
+use crate::placement::{self, Branch, Landscape, Placement};
 use crate::policy;
-use crate::promises::{Promise, Request};
+use crate::promises::{Promise, Refusal, Request};
 use crate::store::{self, Change};
 use crate::values::Owner;
 
@@ -20,6 +21,9 @@ pub enum Failure {
     /// The request, or what it renders to, is refused.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// Another request is in its way, or in its place.
+    #[error(transparent)]
+    Refused(Refusal),
     /// There is no place for it.
     #[error(transparent)]
     Placement(#[from] placement::Error),
@@ -28,10 +32,20 @@ pub enum Failure {
     Store(#[from] store::Error),
 }
 
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Invalid(invalid) => Self::Invalid(invalid),
+            other => Self::Refused(other),
+        }
+    }
+}
+
 impl Failure {
     fn inner(&self) -> &dyn Explain {
         match self {
             Self::Invalid(e) => e,
+            Self::Refused(e) => e,
             Self::Placement(e) => e,
             Self::Store(e) => e,
         }
@@ -64,7 +78,7 @@ pub struct View<'a> {
 }
 
 /// A request at the end of the street.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Desired {
     /// What to submit, by branch.
     pub changes: BTreeMap<Branch, Change>,
@@ -72,25 +86,32 @@ pub struct Desired {
     pub leave: BTreeMap<Branch, Change>,
     /// Destinations kept although they no longer match, in words.
     pub misplaced: Vec<String>,
+    /// What its author should know although all is well.
+    pub notes: Vec<String>,
     /// Facts for status.
     pub facts: BTreeMap<String, Value>,
 }
 
 /// Walks the street.
 pub fn desire(promise: &dyn Promise, request: &Request, view: View) -> Result<Desired, Failure> {
-    let output = promise.render(request, view.settings)?;
-    let facts = output.facts.clone();
+    let output = promise.render(request, view.settings, view.known)?;
+    let (facts, notes) = (output.facts.clone(), output.notes.clone());
     let checked = policy::check(&request.key, output, view.settings)?;
     let selectors = promise.selectors(view.settings);
     let placement = placement::place(&request.key, &checked, selectors, view.landscape, view.known)?;
-    let template = Change { claims: checked.claims().clone(), input: input_hash(request), ..blank(request, view) };
-    Ok(finish(placement, &template, facts))
+    let template = Change {
+        claims: checked.claims().clone(),
+        supersedes: checked.supersedes().clone(),
+        input: input_hash(request),
+        ..blank(request, view)
+    };
+    Ok(Desired { notes, facts, ..finish(placement, &template) })
 }
 
 /// What it takes that nothing of the request is left anywhere.
 pub fn removal(request: &Request, view: View) -> Desired {
     let placement = placement::removal(view.known.places(&request.key));
-    finish(placement, &blank(request, view), BTreeMap::new())
+    finish(placement, &blank(request, view))
 }
 
 fn blank(request: &Request, view: View) -> Change {
@@ -102,21 +123,27 @@ fn blank(request: &Request, view: View) -> Change {
         input: String::new(),
         created: request.created,
         claims: BTreeSet::new(),
+        supersedes: BTreeSet::new(),
         adopt: view.adopt.to_vec(),
         unless_head: BTreeSet::new(),
         roots: BTreeMap::new(),
     }
 }
 
-fn finish(placement: Placement, template: &Change, facts: BTreeMap<String, Value>) -> Desired {
+fn finish(placement: Placement, template: &Change) -> Desired {
     let changes =
         placement.branches.into_iter().map(|(branch, roots)| (branch, Change { roots, ..template.clone() })).collect();
     let mut leave: BTreeMap<Branch, Change> = BTreeMap::new();
     for site in placement.leave {
-        let gone = || Change { claims: BTreeSet::new(), input: String::new(), ..template.clone() };
+        let gone = || Change {
+            claims: BTreeSet::new(),
+            supersedes: BTreeSet::new(),
+            input: String::new(),
+            ..template.clone()
+        };
         leave.entry(site.branch).or_insert_with(gone).roots.insert(site.root, Vec::new());
     }
-    Desired { changes, leave, misplaced: placement.misplaced, facts }
+    Desired { changes, leave, misplaced: placement.misplaced, ..Desired::default() }
 }
 
 /// Hash of what the user asked for: 16 hex digits of SHA-256 over the spec.

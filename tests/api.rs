@@ -2,7 +2,8 @@
 //! as an API server judges.
 
 use kept::api::{self, Destination, GitStateStore, Kind, Team};
-use kept::promises::by_kind;
+use kept::known::Known;
+use kept::promises::{Refusal, by_kind};
 use kube_cel::Validator;
 use serde_json::{Value, json};
 
@@ -39,7 +40,11 @@ fn mistakes(object: &Value) -> String {
         _ => match by_kind(api::GROUP, kind).expect("a promise").request(object, Some("default")) {
             Ok(request) => {
                 let promise = by_kind(api::GROUP, kind).expect("a promise");
-                promise.render(&request, &kept::config::Settings::default()).err()
+                match promise.render(&request, &kept::config::Settings::default(), &Known::default()) {
+                    Err(Refusal::Invalid(found)) => Some(found),
+                    Err(other) => panic!("{other}"),
+                    Ok(_) => None,
+                }
             }
             Err(found) => Some(found),
         },
@@ -175,10 +180,10 @@ fn a_default_address_needs_a_domain_that_makes_one() {
     let request = promise.request(&team(json!({ "id": "a", "name": "A" })), None).expect("a request");
     let mut settings = kept::config::Settings::default();
     settings.promises.team.email_domain = "not a domain".into();
-    let found = promise.render(&request, &settings).expect_err("no address");
+    let found = promise.render(&request, &settings, &Known::default()).expect_err("no address");
     assert!(found.to_string().contains("emailDomain"), "{found}");
     settings.promises.team.email_domain = String::new();
-    let output = promise.render(&request, &settings).expect("no address is fine");
+    let output = promise.render(&request, &settings, &Known::default()).expect("no address is fine");
     assert!(!format!("{output:?}").contains('@'));
 }
 

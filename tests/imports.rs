@@ -13,13 +13,14 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("telemetry", &[]),
     ("api", &[]),
     ("manifest", &["api"]),
-    ("promises", &["api", "manifest"]),
-    ("policy", &["api", "manifest"]),
     ("store", &["manifest"]),
-    ("placement", &["api", "manifest", "policy", "store"]),
-    ("street", &["manifest", "placement", "policy", "promises", "store"]),
-    ("controller", &["api", "manifest", "placement", "policy", "promises", "store", "street", "telemetry"]),
-    ("cli", &["api", "manifest", "placement", "policy", "promises", "store", "street", "telemetry"]),
+    ("known", &["manifest", "store"]),
+    ("promises", &["api", "known", "manifest"]),
+    ("policy", &["api", "manifest"]),
+    ("placement", &["api", "known", "manifest", "policy", "store"]),
+    ("street", &["known", "manifest", "placement", "policy", "promises", "store"]),
+    ("controller", &["api", "known", "manifest", "placement", "policy", "promises", "store", "street", "telemetry"]),
+    ("cli", &["api", "known", "manifest", "placement", "policy", "promises", "store", "street", "telemetry"]),
 ];
 const EVERYONES: [&str; 3] = ["config", "error", "values"];
 /// What a single file may import beyond its room's: the command that starts the operator.

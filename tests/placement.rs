@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kept::config::{DestinationSelector, Settings};
+use kept::known::{Known, KnownPlace, Site};
 use kept::manifest::{Claim, Content, Output};
 use kept::placement::{
-    Auth, Destination, Error, Known, KnownPlace, Landscape, Layout, Placement, Site, StateStore, overlapping, place,
-    workload_files,
+    Auth, Destination, Error, Landscape, Layout, Placement, StateStore, overlapping, place, workload_files,
 };
 use kept::policy::{Checked, check};
 use kept::store::Footprint;
@@ -131,7 +131,7 @@ fn directories_go_where_their_entry_says_and_keep_their_name() {
     let placement = place(&request("x"), &output(), &wanted, &land, &Known::default()).expect("placed");
     assert_eq!(chosen(&placement), [("cat".into(), vec![String::new()]), ("inf".into(), vec!["terraform".into()])]);
     let infra = &placement.branches[&land.stores["t"].branch][&RelPath::root()][0];
-    let Footprint::Exclusive { dir, files } = &infra.footprint else { panic!("nested") };
+    let Footprint::Exclusive { dir, files, .. } = &infra.footprint else { panic!("nested") };
     assert_eq!(dir.as_str(), "inf/resources/default/team/x");
     assert!(files.contains_key(&path("terraform/org.tf")));
 }

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use kept::config::Settings;
+use kept::known::Known;
 use kept::manifest::write::to_yaml;
 use kept::promises::{self, Promise};
 use kept::{api, policy};
@@ -52,7 +53,7 @@ fn rendered(promise: &dyn Promise, file: &Path) -> Tree {
     let mut files = Tree::new();
     for object in objects {
         let request = promise.request(&object, Some("default")).expect("a good request");
-        let output = promise.render(&request, &settings).expect("a request that renders");
+        let output = promise.render(&request, &settings, &Known::default()).expect("a request that renders");
         let checked = policy::check(&request.key, output, &settings).expect("an output that passes");
         let key = &request.key;
         for (path, file) in checked.files() {

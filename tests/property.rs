@@ -4,6 +4,7 @@
 mod odd;
 
 use kept::config::Settings;
+use kept::known::Known;
 use kept::manifest::write::to_yaml;
 use kept::policy::{Checked, check};
 use kept::promises::by_kind;
@@ -19,7 +20,7 @@ fn render(spec: &Value) -> Option<Checked> {
     });
     let settings = Settings::default();
     let request = promise.request(&object, None).ok()?;
-    let output = promise.render(&request, &settings).ok()?;
+    let output = promise.render(&request, &settings, &Known::default()).ok()?;
     check(&request.key, output, &settings).ok()
 }
 

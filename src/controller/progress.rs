@@ -100,6 +100,11 @@ impl Progress {
         self.answer(branch, Err(error))
     }
 
+    /// Whether the same has not failed before.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.attempts == 0
+    }
+
     /// Makes a failed submission due at once.
     pub(super) fn hurry(&mut self) {
         if let Stage::Failed(at) = &mut self.stage {
@@ -157,6 +162,7 @@ mod tests {
             input: String::new(),
             created: None,
             claims: BTreeSet::new(),
+            supersedes: BTreeSet::new(),
             adopt: Vec::new(),
             unless_head: BTreeSet::new(),
             roots: BTreeMap::new(),
@@ -165,8 +171,7 @@ mod tests {
 
     fn progress(changes: &[&str], leave: &[&str]) -> Progress {
         let map = |names: &[&str]| names.iter().map(|n| (branch(n), change())).collect();
-        let desired =
-            Desired { changes: map(changes), leave: map(leave), misplaced: Vec::new(), facts: BTreeMap::new() };
+        let desired = Desired { changes: map(changes), leave: map(leave), ..Desired::default() };
         Progress::new(1, "f".into(), desired, None)
     }
 

@@ -10,7 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::values::RelPath;
+use crate::values::{RelPath, RequestKey};
 
 /// The content of one rendered file, before policy has seen it.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +33,21 @@ pub struct Output {
     pub claims: BTreeSet<Claim>,
     /// What else is known at rendering time and belongs in the status, merged into `status`.
     pub facts: BTreeMap<String, Value>,
+    /// What its author should know although all is well: a field without effect.
+    pub notes: Vec<String>,
+    /// For a request that is made of others: whose work a top-level directory is, for the labels of the objects in it.
+    pub parts: BTreeMap<String, Part>,
+    /// Requests that this one renders all of: what they had, recorded or left by Kratix, goes with its commit.
+    pub supersedes: BTreeSet<RequestKey>,
+}
+
+/// A part of a request, as if it were a request of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The promise that rendered it.
+    pub promise: &'static str,
+    /// The name that such a request would have.
+    pub name: String,
 }
 
 /// An identity that only one request may hold among one writer's requests, such as `team-id/payments`

@@ -18,6 +18,11 @@ pub(super) fn lay_out(
         Layout::Nested => Footprint::Exclusive {
             dir: destination.path.join(&request_directory(request, destination)?),
             files: files.iter().map(|(path, file)| ((*path).clone(), file.bytes.clone())).collect(),
+            clears: checked
+                .supersedes()
+                .iter()
+                .map(|other| Ok(destination.path.join(&request_directory(other, destination)?)))
+                .collect::<Result<_, Error>>()?,
         },
         Layout::Flat => Footprint::Shared { files: flat(&files, destination)? },
         Layout::Aggregated { file } => {

@@ -3,7 +3,6 @@
 
 mod canary;
 mod kinds;
-mod known;
 mod layout;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::DestinationSelector;
 use crate::error::{Explain, Retry};
+use crate::known::{Known, KnownPlace, Site};
 use crate::policy::Checked;
 use crate::store::Place;
 use crate::values::{Labels, RelPath, RequestKey};
@@ -19,7 +19,6 @@ use crate::values::{Labels, RelPath, RequestKey};
 pub use crate::values::{Branch, Remote};
 pub use canary::workload_files;
 pub use kinds::{Auth, Destination, Layout, StateStore, overlapping};
-pub use known::{Known, KnownPlace, Site};
 
 /// Every store and destination there is, as a snapshot.
 #[derive(Clone, Debug, Default)]

@@ -4,26 +4,25 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::objects;
-use crate::values::RequestKey;
 
 /// What Kubernetes takes as a label's value, in characters.
 const VALUE_MAX: usize = 63;
 
 /// Puts the labels on the object, or on each item of a list. What cannot carry labels is left for
 /// [`inspect`] to refuse.
-pub(super) fn stamp(request: &RequestKey, object: &mut Value) {
+pub(super) fn stamp(promise: &str, name: &str, object: &mut Value) {
     if objects::is_list(object)
         && let Some(items) = object["items"].as_array_mut()
     {
         for item in items {
-            stamp(request, item);
+            stamp(promise, name, item);
         }
         return;
     }
     let Some(labels) = labels(object) else { return };
     for (key, value) in [
-        ("kratix.io/promise-name", label_value(&request.promise)),
-        ("kratix.io/resource-name", label_value(&request.name)),
+        ("kratix.io/promise-name", label_value(promise)),
+        ("kratix.io/resource-name", label_value(name)),
         ("app.kubernetes.io/managed-by", "kratix".to_owned()),
     ] {
         labels.insert(key.to_owned(), value.into());

@@ -23,6 +23,7 @@ use crate::values::{RelPath, RequestKey};
 pub struct Checked {
     files: BTreeMap<RelPath, CheckedFile>,
     claims: BTreeSet<Claim>,
+    supersedes: BTreeSet<RequestKey>,
 }
 
 /// One file that passed every rule.
@@ -48,15 +49,23 @@ impl Checked {
     pub fn claims(&self) -> &BTreeSet<Claim> {
         &self.claims
     }
+
+    /// The requests whose work this is as well.
+    pub fn supersedes(&self) -> &BTreeSet<RequestKey> {
+        &self.supersedes
+    }
 }
 
 /// Stamps labels, serialises and applies every rule; all violations are reported together, each
 /// with the file's path as its field.
 pub fn check(request: &RequestKey, output: Output, settings: &Settings) -> Result<Checked, Invalid> {
-    let Output { mut files, claims, facts: _ } = output;
-    for content in files.values_mut() {
+    let Output { mut files, claims, parts, supersedes, facts: _, notes: _ } = output;
+    for (path, content) in &mut files {
         if let Content::Object(object) = content {
-            labels::stamp(request, object);
+            let part = path.directory().and_then(|directory| parts.get(directory));
+            let (promise, name) =
+                part.map_or((request.promise.as_str(), &request.name), |part| (part.promise, &part.name));
+            labels::stamp(promise, name, object);
         }
     }
     let mut found = paths::violations(files.keys());
@@ -77,7 +86,7 @@ pub fn check(request: &RequestKey, output: Output, settings: &Settings) -> Resul
         files.into_iter().map(|(path, content)| (path, serialise(content))).collect();
     found.extend(limits::violations(&files, &settings.limits));
     found.extend(objects::duplicates(&files));
-    if found.is_empty() { Ok(Checked { files, claims }) } else { Err(Invalid::policy(found)) }
+    if found.is_empty() { Ok(Checked { files, claims, supersedes }) } else { Err(Invalid::policy(found)) }
 }
 
 fn serialise(content: Content) -> CheckedFile {

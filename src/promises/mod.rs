@@ -5,5 +5,5 @@ mod registry;
 mod request;
 mod team;
 
-pub use registry::{Promise, all, by_kind};
+pub use registry::{Lingering, Promise, Refusal, all, by_kind};
 pub use request::Request;

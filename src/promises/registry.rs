@@ -3,8 +3,10 @@ use serde_json::Value;
 
 use super::{Request, team::TeamPromise};
 use crate::config::{DestinationSelector, Settings};
-use crate::error::Invalid;
+use crate::error::{Explain, Invalid, Mistake, Retry};
+use crate::known::{Known, Peer};
 use crate::manifest::Output;
+use crate::values::RequestKey;
 
 /// A promise: what a kind of request turns into. Object-safe, so that one lifecycle serves them all.
 pub trait Promise: Send + Sync {
@@ -23,8 +25,21 @@ pub trait Promise: Send + Sync {
         None
     }
 
-    /// Plans and renders. Pure: the same request and settings give the same output.
-    fn render(&self, request: &Request, settings: &Settings) -> Result<Output, Invalid>;
+    /// What other requests need to know of this one. Its age is filled in by the caller.
+    fn peer(&self, request: &Request, settings: &Settings) -> Peer {
+        let _ = (request, settings);
+        Peer::default()
+    }
+
+    /// Objects that another operator has to clean up after, once the request's files are gone: what they hold
+    /// outside the cluster would otherwise stay behind unseen.
+    fn lingering(&self, request: &Request, settings: &Settings) -> Vec<Lingering> {
+        let _ = (request, settings);
+        Vec::new()
+    }
+
+    /// Plans and renders. Pure: the same request, settings and memory give the same output.
+    fn render(&self, request: &Request, settings: &Settings, known: &Known) -> Result<Output, Refusal>;
 
     /// Makes a request of a parsed object, checked against the kind's schema; all mistakes are
     /// reported together. `default_namespace` is for objects from files, which may leave it to the
@@ -32,6 +47,62 @@ pub trait Promise: Send + Sync {
     /// is then passed over. `None`: the object comes from an API server.
     fn request(&self, object: &Value, default_namespace: Option<&str>) -> Result<Request, Invalid> {
         super::request::parse(self.name(), self.crd(), object, default_namespace)
+    }
+}
+
+/// An object whose deletion is not over when its file is removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lingering {
+    /// Its API group.
+    pub group: &'static str,
+    /// The group's version.
+    pub version: &'static str,
+    /// Its kind.
+    pub kind: &'static str,
+    /// The kind's plural.
+    pub plural: &'static str,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// What to do if it does not go, in words: `Restore the item`.
+    pub help: String,
+}
+
+/// Why a promise renders nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The request is wrong.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// It needs what another request has, and may get it when that one goes.
+    #[error("{0}")]
+    Taken(String),
+    /// Another request renders all of it.
+    #[error("{0} renders it: there is nothing left to do here")]
+    Superseded(RequestKey),
+}
+
+impl From<Vec<Mistake>> for Refusal {
+    fn from(mistakes: Vec<Mistake>) -> Self {
+        Invalid::request(mistakes).into()
+    }
+}
+
+impl Explain for Refusal {
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Invalid(invalid) => invalid.reason,
+            Self::Taken(_) => "Conflict",
+            Self::Superseded(_) => "SupersededBy",
+        }
+    }
+
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Invalid(_) | Self::Superseded(_) => Retry::OnChange,
+            Self::Taken(_) => Retry::Recheck,
+        }
     }
 }
 

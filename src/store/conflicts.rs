@@ -9,7 +9,8 @@ use crate::values::{Owner, RelPath};
 
 /// Whether a record is the change's own, or one that it takes over.
 pub(crate) fn is_ours(change: &Change, owner: &Owner) -> bool {
-    owner.key == change.owner.key && (owner.writer == change.owner.writer || change.adopt.contains(&owner.writer))
+    (owner.key == change.owner.key || change.supersedes.contains(&owner.key))
+        && (owner.writer == change.owner.writer || change.adopt.contains(&owner.writer))
 }
 
 /// Refuses a change that needs what somebody else holds, and names the holder.

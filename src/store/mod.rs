@@ -24,9 +24,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{Explain, Retry};
 use crate::manifest::Claim;
-use crate::values::{Owner, RelPath, Timestamp};
+use crate::values::{Owner, RelPath, RequestKey, Timestamp};
 
-pub use engine::{Access, Engine, Head, Preview, Published};
+pub use engine::{Access, Engine, Head, Preview, Published, Survey};
 pub use heads::Heads;
 pub use records::Record;
 
@@ -49,6 +49,8 @@ pub struct Change {
     pub created: Option<Timestamp>,
     /// Identities claimed among this writer's requests.
     pub claims: BTreeSet<Claim>,
+    /// Requests whose work is part of this one: what is recorded for them under the same roots is taken over.
+    pub supersedes: BTreeSet<RequestKey>,
     /// Writers whose records of the same request are taken over.
     pub adopt: Vec<String>,
     /// If the branch's head is one of these commits, nothing is changed: for a removal from a place
@@ -82,6 +84,9 @@ pub enum Footprint {
         dir: RelPath,
         /// Files below `dir`.
         files: BTreeMap<RelPath, Vec<u8>>,
+        /// Directories that go although nobody recorded them, unless somebody else did: what Kratix wrote for
+        /// the requests that this one supersedes.
+        clears: BTreeSet<RelPath>,
     },
     /// Files among other people's: only these paths are touched.
     Shared {

@@ -49,7 +49,8 @@ impl Stage<'_> {
     ) -> Result<(), Error> {
         let index = self.index(root);
         let own = index.get(&change.owner).cloned();
-        let adopted = index.of_request(&change.owner.key);
+        let adopted =
+            std::iter::once(&change.owner.key).chain(&change.supersedes).flat_map(|key| index.of_request(key));
         let adopted =
             adopted.filter(|record| record.owner != change.owner && conflicts::is_ours(change, &record.owner));
         let records: Vec<Arc<Record>> = own.iter().cloned().chain(adopted.cloned()).collect();
@@ -117,7 +118,8 @@ impl Stage<'_> {
                 fragment: None,
             };
             match &place.footprint {
-                Footprint::Exclusive { dir, files } => {
+                Footprint::Exclusive { dir, files, clears } => {
+                    self.clear(root, clears, had, effect)?;
                     entry.tree = self.exclusive(root, dir, files, had, effect)?.map(|id| id.to_string());
                     entry.dir = Some(dir.clone());
                 }
@@ -186,6 +188,20 @@ impl Stage<'_> {
         effect.files += gone.len();
         self.drift(&path, recorded, &gone.iter().map(|gone| gone.path.as_str()).collect(), effect)?;
         self.work.set(self.repo, &path, None)
+    }
+
+    /// Removes directories that no other owner has a part in.
+    fn clear(&mut self, root: &RelPath, dirs: &BTreeSet<RelPath>, had: &Had, effect: &mut Effect) -> Result<(), Error> {
+        for dir in dirs {
+            let index = self.index(root);
+            let holders = index.dir_around(dir).into_iter().chain(index.below(dir));
+            if holders.into_iter().all(|holder| had.records.contains(holder)) {
+                let before = effect.files;
+                self.remove_dir(root, dir, None, effect)?;
+                effect.touched |= effect.files > before;
+            }
+        }
+        Ok(())
     }
 
     /// Makes a directory hold these files and nothing else; answers its tree.

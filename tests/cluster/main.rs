@@ -12,3 +12,4 @@ mod races;
 mod readme;
 mod restarts;
 mod support;
+mod vclusters;

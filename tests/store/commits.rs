@@ -176,7 +176,7 @@ fn a_move_between_roots_is_one_commit() {
     let scratch = Scratch::new();
     let repo = scratch.bare("r");
     let mut engine = open(&repo);
-    let at = |root: &str| Footprint::Exclusive { dir: path("d"), files: file_map(&[("x", root)]) };
+    let at = |root: &str| Footprint::Exclusive { dir: path("d"), files: file_map(&[("x", root)]), clears: [].into() };
     commit(&mut engine, change("a").at("old", at("1")));
     let receipt = commit(&mut engine, change("a").at("old", at("1")).at("new", at("2")));
     assert!(!receipt.created);

@@ -49,7 +49,8 @@ fn a_stores_path_and_a_directory_do_not_meet() {
     let scratch = Scratch::new();
     let repo = scratch.bare("r");
     let mut engine = open(&repo);
-    let exclusive = |dir: &str| Footprint::Exclusive { dir: path(dir), files: file_map(&[("x", "1")]) };
+    let exclusive =
+        |dir: &str| Footprint::Exclusive { dir: path(dir), files: file_map(&[("x", "1")]), clears: [].into() };
     commit(&mut engine, change("a").at("", exclusive("d/a")));
     for root in ["d/a", "D/A/deeper"] {
         let words = conflict(one(&mut engine, change("b").at(root, exclusive("b"))));
@@ -86,7 +87,11 @@ fn what_fails_at_one_root_is_done_at_none() {
     let scratch = Scratch::new();
     let repo = scratch.bare("r");
     let mut engine = open(&repo);
-    let files_at = |dir: &str| kept::store::Footprint::Exclusive { dir: path(dir), files: file_map(&[("x", "1")]) };
+    let files_at = |dir: &str| kept::store::Footprint::Exclusive {
+        dir: path(dir),
+        files: file_map(&[("x", "1")]),
+        clears: [].into(),
+    };
     let only = |mut change: Change| {
         change.roots.retain(|_, places| !places.is_empty());
         change

@@ -169,6 +169,7 @@ pub(crate) fn change(name: &str) -> Change {
         input: String::new(),
         created: None,
         claims: BTreeSet::new(),
+        supersedes: BTreeSet::new(),
         adopt: Vec::new(),
         unless_head: BTreeSet::new(),
         roots: BTreeMap::from([(RelPath::root(), Vec::new())]),
@@ -205,7 +206,7 @@ impl Say for Change {
     }
 
     fn owns(self, dir: &str, files: &[(&str, &str)]) -> Self {
-        self.at("", Footprint::Exclusive { dir: path(dir), files: file_map(files) })
+        self.at("", Footprint::Exclusive { dir: path(dir), files: file_map(files), clears: BTreeSet::new() })
     }
 
     fn shares(self, files: &[(&str, &str)]) -> Self {

@@ -55,7 +55,7 @@ impl<'a> Rendering<'a> {
     fn lay(&mut self, subject: &Subject, place: &Place) {
         let prefix = self.prefix(place);
         match &place.footprint {
-            Footprint::Exclusive { dir, files } => {
+            Footprint::Exclusive { dir, files, .. } => {
                 self.directories.insert(format!("{prefix}{dir}"));
                 self.files.extend(files.iter().map(|(p, bytes)| (format!("{prefix}{}", dir.join(p)), bytes.clone())));
             }

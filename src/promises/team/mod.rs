@@ -6,10 +6,10 @@ mod terraform;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 
-use super::{Promise, Request};
+use super::{Promise, Refusal, Request};
 use crate::api::{Kind, Team};
 use crate::config::{DestinationSelector, Settings};
-use crate::error::Invalid;
+use crate::known::Known;
 use crate::manifest::{Claim, Content, Output};
 use plan::Plan;
 
@@ -36,8 +36,8 @@ impl Promise for TeamPromise {
         Some(("spec.id", TEAM_ID))
     }
 
-    fn render(&self, request: &Request, settings: &Settings) -> Result<Output, Invalid> {
-        let plan = Plan::new(&request.spec, &settings.promises.team).map_err(Invalid::request)?;
+    fn render(&self, request: &Request, settings: &Settings, _: &Known) -> Result<Output, Refusal> {
+        let plan = Plan::new(&request.spec, &settings.promises.team)?;
         Ok(render(plan))
     }
 }

@@ -1,0 +1,34 @@
+use std::collections::{BTreeSet, HashMap};
+
+use crate::manifest::Claim;
+use crate::values::RequestKey;
+
+/// Who holds which identity, asked from either side.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Claims {
+    holders: HashMap<Claim, RequestKey>,
+    held: HashMap<RequestKey, BTreeSet<Claim>>,
+}
+
+impl Claims {
+    /// The first who holds it keeps it.
+    pub(super) fn hold(&mut self, request: &RequestKey, claim: &Claim) {
+        if self.holders.entry(claim.clone()).or_insert_with(|| request.clone()) == request {
+            self.held.entry(request.clone()).or_default().insert(claim.clone());
+        }
+    }
+
+    pub(super) fn release(&mut self, request: &RequestKey) {
+        for claim in self.held.remove(request).into_iter().flatten() {
+            self.holders.remove(&claim);
+        }
+    }
+
+    pub(super) fn holder(&self, claim: &Claim) -> Option<&RequestKey> {
+        self.holders.get(claim)
+    }
+
+    pub(super) fn of(&self, request: &RequestKey) -> impl Iterator<Item = &Claim> {
+        self.held.get(request).into_iter().flatten()
+    }
+}

@@ -1,0 +1,221 @@
+//! What is already decided and recorded, and which requests there are: the memory of one writer, as a
+//! snapshot. Promises plan with it, placement sticks to it.
+
+mod claims;
+mod peers;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use crate::manifest::Claim;
+use crate::store::{Change, Record};
+use crate::values::{Branch, RelPath, RequestKey};
+use claims::Claims;
+pub use peers::{Peer, Peers};
+
+/// A store's root in a branch: where one owner has one record.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Site {
+    /// The remote and branch.
+    pub branch: Branch,
+    /// The store's `path`.
+    pub root: RelPath,
+}
+
+/// Where files of a request lie already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownPlace {
+    /// The destination's name.
+    pub destination: String,
+    /// The output directories that were routed there; `""`: the rest.
+    pub directories: BTreeSet<String>,
+    /// Where that is.
+    pub site: Site,
+}
+
+impl KnownPlace {
+    /// The places that a change asks for in a branch.
+    pub fn wanted(branch: &Branch, change: &Change) -> impl Iterator<Item = Self> {
+        change.roots.iter().flat_map(|(root, places)| {
+            let site = Site { branch: branch.clone(), root: root.clone() };
+            places.iter().map(move |place| Self {
+                destination: place.destination.clone(),
+                directories: place.directories.clone(),
+                site: site.clone(),
+            })
+        })
+    }
+
+    /// The places that a record at a site names.
+    pub fn recorded(site: &Site, record: &Record) -> impl Iterator<Item = Self> {
+        record.places.iter().map(|place| Self {
+            destination: place.destination.clone(),
+            directories: place.directories.clone(),
+            site: site.clone(),
+        })
+    }
+}
+
+/// What one writer has already decided and recorded, as a snapshot.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    places: HashMap<RequestKey, Vec<KnownPlace>>,
+    recorded: Claims,
+    reserved: Claims,
+    unread: BTreeSet<Site>,
+    left_over: HashMap<Site, HashSet<RequestKey>>,
+    /// The requests that there are.
+    pub peers: Peers,
+}
+
+impl Known {
+    /// Remembers a place and the claims of its owner.
+    pub fn add<'a>(&mut self, request: &RequestKey, place: KnownPlace, claims: impl IntoIterator<Item = &'a Claim>) {
+        for claim in claims {
+            self.recorded.hold(request, claim);
+        }
+        let places = self.places.entry(request.clone()).or_default();
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+
+    /// Remembers what a request is about to claim, in place of what it was about to before.
+    pub fn reserve(&mut self, request: &RequestKey, claims: &BTreeSet<Claim>) {
+        self.reserved.release(request);
+        for claim in claims {
+            self.reserved.hold(request, claim);
+        }
+    }
+
+    /// Remembers that nobody knows what lies at a site: its records cannot be read.
+    pub fn cannot_read(&mut self, site: Site) {
+        self.unread.insert(site);
+    }
+
+    /// Whether something may lie at a site that nobody knows of.
+    pub(crate) fn is_unread(&self, site: &Site) -> bool {
+        self.unread.contains(site)
+    }
+
+    /// Remembers which requests have a directory at a site that no record explains: Kratix's.
+    pub fn found_left_over(&mut self, site: &Site, requests: HashSet<RequestKey>) {
+        self.left_over.insert(site.clone(), requests);
+    }
+
+    /// Whether Kratix wrote the request's files, and kept has not yet.
+    pub fn is_left_over(&self, request: &RequestKey) -> bool {
+        !self.places.contains_key(request) && self.left_over.values().any(|requests| requests.contains(request))
+    }
+
+    /// Forgets everything that was known at a site, before it is read again.
+    pub fn forget_site(&mut self, site: &Site) {
+        self.forget_places(|place| place.site == *site);
+    }
+
+    /// Forgets everything that was known at a destination.
+    pub fn forget_destination(&mut self, destination: &str) {
+        self.forget_places(|place| place.destination == destination);
+    }
+
+    /// Forgets all places of a kind.
+    pub fn forget_places(&mut self, which: impl Fn(&KnownPlace) -> bool) {
+        let mut gone = Vec::new();
+        self.places.retain(|request, places| {
+            places.retain(|place| !which(place));
+            if places.is_empty() {
+                gone.push(request.clone());
+            }
+            !places.is_empty()
+        });
+        for request in gone {
+            self.recorded.release(&request);
+        }
+    }
+
+    /// Forgets what is known of a request at a site: it was written anew, or another has taken it over.
+    pub fn forget(&mut self, request: &RequestKey, site: &Site) {
+        if let Some(left_over) = self.left_over.get_mut(site) {
+            left_over.remove(request);
+        }
+        if let Some(places) = self.places.get_mut(request) {
+            places.retain(|p| p.site != *site);
+            if places.is_empty() {
+                self.places.remove(request);
+                self.recorded.release(request);
+            }
+        }
+    }
+
+    /// The places of a request.
+    pub fn places(&self, request: &RequestKey) -> &[KnownPlace] {
+        self.places.get(request).map_or(&[], Vec::as_slice)
+    }
+
+    /// The identities that a request holds, or is about to.
+    pub fn claims(&self, request: &RequestKey) -> impl Iterator<Item = &Claim> {
+        self.recorded.of(request).chain(self.reserved.of(request))
+    }
+
+    /// The identities that the records say a request holds.
+    pub fn recorded_claims(&self, request: &RequestKey) -> impl Iterator<Item = &Claim> {
+        self.recorded.of(request)
+    }
+
+    /// Who holds an identity, or is about to.
+    pub fn holder(&self, claim: &Claim) -> Option<&RequestKey> {
+        self.recorded.holder(claim).or_else(|| self.reserved.holder(claim))
+    }
+
+    /// Every request of which something is recorded.
+    pub fn requests(&self) -> impl Iterator<Item = &RequestKey> {
+        self.places.keys()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::Remote;
+
+    fn key(name: &str) -> RequestKey {
+        RequestKey { namespace: "a".into(), promise: "p".into(), name: name.into() }
+    }
+
+    fn place(root: &str) -> KnownPlace {
+        let branch = Branch { remote: Remote::new("https://git.example/state"), name: "main".into() };
+        let site = Site { branch, root: root.parse().expect("a path") };
+        KnownPlace { destination: "d".into(), directories: BTreeSet::new(), site }
+    }
+
+    fn claims(names: &[&str]) -> BTreeSet<Claim> {
+        names.iter().map(|name| Claim::new("vip", name)).collect()
+    }
+
+    #[test]
+    fn what_is_reserved_is_held_until_it_is_given_up_and_records_go_first() {
+        let mut known = Known::default();
+        let one = Claim::new("vip", "1");
+        known.reserve(&key("a"), &claims(&["1"]));
+        known.reserve(&key("b"), &claims(&["1", "2"]));
+        assert_eq!(known.holder(&one), Some(&key("a")));
+        assert_eq!(known.claims(&key("b")).count(), 1);
+        known.reserve(&key("a"), &claims(&["3"]));
+        assert_eq!(known.holder(&one), None, "a new choice gives up the old one");
+        known.add(&key("c"), place("r"), &claims(&["2"]));
+        assert_eq!(known.holder(&Claim::new("vip", "2")), Some(&key("c")));
+        known.forget(&key("c"), &place("r").site);
+        assert_eq!(known.holder(&Claim::new("vip", "2")), Some(&key("b")));
+    }
+
+    #[test]
+    fn what_was_left_over_is_so_until_it_is_recorded_or_taken_over() {
+        let mut known = Known::default();
+        let site = place("r").site;
+        known.found_left_over(&site, [key("a"), key("b")].into());
+        assert!(known.is_left_over(&key("a")) && !known.is_left_over(&key("c")));
+        known.add(&key("a"), place("r"), &claims(&[]));
+        assert!(!known.is_left_over(&key("a")));
+        known.forget(&key("b"), &site);
+        assert!(!known.is_left_over(&key("b")));
+    }
+}
