@@ -29,7 +29,7 @@ pub(super) const ONE_OR_MANY: &str = "needs a source, or sources for several, an
     doc = "An Argo CD Application.",
     printcolumn(name = "Application", type_ = "string", json_path = ".spec.name"),
     printcolumn(name = "Project", type_ = "string", json_path = ".spec.project"),
-    printcolumn(name = "Namespace", type_ = "string", json_path = ".spec.destination.namespace"),
+    printcolumn(name = "Target", type_ = "string", json_path = ".spec.destination.namespace"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Commit", type_ = "string", json_path = ".status.commit"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),

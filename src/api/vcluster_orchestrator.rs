@@ -27,7 +27,7 @@ use super::status::RequestStatus;
     derive = "PartialEq",
     doc = "A virtual cluster with all that belongs to it: namespace, Helm values, kubeconfig, Argo CD project, application and cluster.",
     printcolumn(name = "VCluster", type_ = "string", json_path = ".spec.name"),
-    printcolumn(name = "Namespace", type_ = "string", json_path = ".spec.targetNamespace"),
+    printcolumn(name = "Target", type_ = "string", json_path = ".spec.targetNamespace"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Commit", type_ = "string", json_path = ".status.commit"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
