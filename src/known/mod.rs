@@ -59,6 +59,8 @@ impl KnownPlace {
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     places: HashMap<RequestKey, Vec<KnownPlace>>,
+    /// The requests that have places, by namespace.
+    residents: HashMap<String, HashSet<RequestKey>>,
     recorded: Claims,
     reserved: Claims,
     unread: BTreeSet<Site>,
@@ -73,6 +75,7 @@ impl Known {
         for claim in claims {
             self.recorded.hold(request, claim);
         }
+        self.residents.entry(request.namespace.clone()).or_default().insert(request.clone());
         let places = self.places.entry(request.clone()).or_default();
         if !places.contains(&place) {
             places.push(place);
@@ -128,7 +131,7 @@ impl Known {
             !places.is_empty()
         });
         for request in gone {
-            self.recorded.release(&request);
+            self.forget_resident(&request);
         }
     }
 
@@ -141,7 +144,17 @@ impl Known {
             places.retain(|p| p.site != *site);
             if places.is_empty() {
                 self.places.remove(request);
-                self.recorded.release(request);
+                self.forget_resident(request);
+            }
+        }
+    }
+
+    fn forget_resident(&mut self, request: &RequestKey) {
+        self.recorded.release(request);
+        if let Some(residents) = self.residents.get_mut(&request.namespace) {
+            residents.remove(request);
+            if residents.is_empty() {
+                self.residents.remove(&request.namespace);
             }
         }
     }
@@ -166,9 +179,9 @@ impl Known {
         self.recorded.holder(claim).or_else(|| self.reserved.holder(claim))
     }
 
-    /// Every request of which something is recorded.
-    pub fn requests(&self) -> impl Iterator<Item = &RequestKey> {
-        self.places.keys()
+    /// The requests of a namespace of which something is recorded.
+    pub fn requests_in(&self, namespace: &str) -> impl Iterator<Item = &RequestKey> {
+        self.residents.get(namespace).into_iter().flatten()
     }
 }
 
