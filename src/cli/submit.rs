@@ -79,7 +79,9 @@ pub(super) fn submit(session: &mut Session, jobs: &mut [Job], mode: Mode) -> Sub
     let lost: Vec<usize> = (0..jobs.len()).filter(|&at| all.done[at].is_conflict()).collect();
     if !lost.is_empty() {
         let again = plan_again(session, jobs, &lost);
-        again.iter().for_each(|&at| all.done[at] = Done::default());
+        for &at in &again {
+            all.done[at] = Done::default();
+        }
         submit_some(session, jobs, &again, mode, &mut all);
     }
     all

@@ -73,6 +73,11 @@ impl Peers {
         self.all.keys().filter(move |request| request.promise == promise)
     }
 
+    /// What a request that is there offers and asks.
+    pub fn get(&self, request: &RequestKey) -> Option<&Peer> {
+        self.all.get(request)
+    }
+
     /// Who offers something, the oldest first.
     pub fn offering(&self, claim: &Claim) -> Vec<&RequestKey> {
         let mut found: Vec<&RequestKey> = self.offering.get(claim).into_iter().flatten().collect();

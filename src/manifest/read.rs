@@ -126,6 +126,16 @@ pub struct Document {
 /// in its place as a fault; where the YAML itself is broken nothing can be said of what follows, and
 /// the fault is the last item.
 pub fn documents(bytes: &[u8]) -> Vec<Result<Document, Fault>> {
+    read(bytes, false)
+}
+
+/// Reads as [`documents`] does, but a mapping that stands at the root twice is one, if its two halves
+/// have no key in common: Helm values that were written half by half look like that.
+pub fn documents_joined(bytes: &[u8]) -> Vec<Result<Document, Fault>> {
+    read(bytes, true)
+}
+
+fn read(bytes: &[u8], joined: bool) -> Vec<Result<Document, Fault>> {
     let text = match decode(bytes) {
         Ok(text) => text,
         Err(fault) => return vec![Err(fault)],
@@ -141,7 +151,7 @@ pub fn documents(bytes: &[u8]) -> Vec<Result<Document, Fault>> {
                 found.push(Err(error.into()));
                 return found;
             }
-            Some(Ok((Event::DocumentStart(..), _))) => match Composer::new(&mut parser).document() {
+            Some(Ok((Event::DocumentStart(..), _))) => match Composer::new(&mut parser, joined).document() {
                 Ok(document) if document.value.is_null() => {}
                 Ok(document) => found.push(Ok(document)),
                 Err(compose::Error::Document(fault)) => {

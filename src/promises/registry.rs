@@ -1,7 +1,15 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::Value;
 
-use super::{Request, team::TeamPromise};
+use super::Request;
+use super::argocd_application::ArgoCdApplication;
+use super::argocd_project::ArgoCdProject;
+use super::team::TeamPromise;
+use super::vcluster_argocd_cluster_registration::VclusterArgoCdClusterRegistration;
+use super::vcluster_core::VclusterCore;
+use super::vcluster_coredns::VclusterCoredns;
+use super::vcluster_kubeconfig_external_secret::VclusterKubeconfigExternalSecret;
+use super::vcluster_kubeconfig_sync::VclusterKubeconfigSync;
 use crate::config::{DestinationSelector, Settings};
 use crate::error::{Explain, Invalid, Mistake, Retry};
 use crate::known::{Known, Peer};
@@ -108,7 +116,16 @@ impl Explain for Refusal {
 
 /// Every promise that kept serves, in the order in which they are listed.
 pub fn all() -> &'static [&'static dyn Promise] {
-    &[&TeamPromise]
+    &[
+        &TeamPromise,
+        &VclusterCore,
+        &VclusterCoredns,
+        &VclusterKubeconfigSync,
+        &VclusterKubeconfigExternalSecret,
+        &VclusterArgoCdClusterRegistration,
+        &ArgoCdProject,
+        &ArgoCdApplication,
+    ]
 }
 
 /// The promise that serves `kind` of the API group `group`.

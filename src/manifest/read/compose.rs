@@ -48,10 +48,12 @@ pub(super) struct Composer<'p, 'i> {
     aliased: usize,
     /// Inside what is positioned by something outside it: keys, and the values of merge keys.
     unmarked: usize,
+    /// Whether a mapping may stand at the root in two halves.
+    joined: bool,
 }
 
 impl<'p, 'i> Composer<'p, 'i> {
-    pub(super) fn new(parser: &'p mut Parser<'i, StrInput<'i>>) -> Self {
+    pub(super) fn new(parser: &'p mut Parser<'i, StrInput<'i>>, joined: bool) -> Self {
         Self {
             parser,
             anchors: HashMap::new(),
@@ -59,6 +61,7 @@ impl<'p, 'i> Composer<'p, 'i> {
             path: String::new(),
             aliased: 0,
             unmarked: 0,
+            joined,
         }
     }
 
@@ -164,8 +167,11 @@ impl<'p, 'i> Composer<'p, 'i> {
                 continue;
             }
             let key = self.key(event, span, depth + 1)?;
-            if let Some(first) = keys.insert(key.clone(), at) {
-                return refuse(at, format!("the key {key:?} stands here for the second time; first at {first}"));
+            let first = keys.insert(key.clone(), at);
+            if let Some(first) = first
+                && !(self.joined && here == 0)
+            {
+                return refuse(at, second_time(&key, first));
             }
             if here > 0 {
                 self.path.push('.');
@@ -177,7 +183,17 @@ impl<'p, 'i> Composer<'p, 'i> {
             self.mark(if simple { value.position } else { at }, value.plain);
             self.path.truncate(here);
             deepest = deepest.max(value.depth + 1);
-            map.insert(key, value.value);
+            match (first, map.get_mut(&key), value.value) {
+                (None, _, value) => {
+                    map.insert(key, value);
+                }
+                (Some(_), Some(Value::Object(half)), Value::Object(other))
+                    if !other.keys().any(|key| half.contains_key(key)) =>
+                {
+                    half.extend(other);
+                }
+                (Some(first), ..) => return refuse(at, second_time(&key, first)),
+            }
         }
         for (at, source) in merged {
             for (key, value) in source {
@@ -231,6 +247,10 @@ impl<'p, 'i> Composer<'p, 'i> {
         };
         Ok((sources, node.depth))
     }
+}
+
+fn second_time(key: &str, first: Position) -> String {
+    format!("the key {key:?} stands here for the second time; first at {first}")
 }
 
 fn start(span: Span) -> Position {

@@ -156,3 +156,16 @@ proptest! {
         prop_assert_eq!(one(&file).value, json!({"k": text}));
     }
 }
+
+#[test]
+fn halves_of_a_mapping_at_the_root_are_joined_where_that_is_asked_for() {
+    let joined = |text: &str| documents_joined(text.as_bytes()).pop().expect("a document");
+    let text = "a:\n  x: 1\nb: 2\na:\n  w: {z: 3}\n";
+    assert_eq!(joined(text).map(|d| d.value), Ok(json!({"a": {"x": 1, "w": {"z": 3}}, "b": 2})));
+    assert!(fault(text).message.contains("\"a\" stands here for the second time; first at 1:1"));
+    // Not where one would hide the other, nor further down.
+    for text in ["a: {x: 1}\na: {x: 1}\n", "a: 1\na: {x: 1}\n", "a: {x: 1}\na: 2\n", "r: {a: {x: 1}, a: {w: 1}}\n"] {
+        let message = joined(text).expect_err(text).message;
+        assert!(message.contains("second time"), "{text}: {message}");
+    }
+}
