@@ -8,6 +8,7 @@ mod git;
 mod life;
 mod manifests;
 mod moves;
+mod platform;
 mod races;
 mod readme;
 mod restarts;
