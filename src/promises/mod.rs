@@ -14,5 +14,5 @@ mod vcluster_kubeconfig_external_secret;
 mod vcluster_kubeconfig_sync;
 mod vcluster_orchestrator;
 
-pub use registry::{Promise, Refusal, all, by_kind};
+pub use registry::{Lingering, Promise, Refusal, all, by_kind};
 pub use request::Request;

@@ -124,12 +124,7 @@ pub(super) fn files(plan: &Plan) -> BTreeMap<RelPath, Content> {
         store: &plan.store,
         item: &plan.item,
         secret: format!("vcluster-{}", plan.name),
-        template: Some(json!({
-            "engineVersion": "v2",
-            "mergePolicy": "Replace",
-            "type": "Opaque",
-            "metadata": { "labels": plan.labels, "annotations": plan.annotations },
-        })),
+        marks: json!({ "labels": plan.labels, "annotations": plan.annotations }),
         data: &[("name", "argocd-name"), ("server", "argocd-server"), ("config", "argocd-config")],
     };
     [file(external_secret.object())].into()

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use serde_json::json;
 
 use super::vcluster::{self, ExternalSecret, Tenancy, credential_annotations, file, metadata};
 use super::{Promise, Refusal, Request};
@@ -87,7 +88,7 @@ pub(super) fn files(plan: &Plan) -> BTreeMap<RelPath, Content> {
         store: &plan.store,
         item: &plan.item,
         secret: secret(&plan.name),
-        template: None,
+        marks: json!({}),
         data: &[("kubeconfig", "kubeconfig")],
     };
     [file(external_secret.object())].into()

@@ -151,6 +151,7 @@ pub(super) fn files(plan: &Plan) -> BTreeMap<RelPath, Content> {
             "template": {
                 "engineVersion": "v2",
                 "mergePolicy": "Replace",
+                "metadata": {},
                 "data": data,
             },
             "data": templates.iter().map(entry).collect::<Vec<_>>(),

@@ -49,8 +49,8 @@ pub(in crate::promises) struct ExternalSecret<'a> {
     pub(in crate::promises) item: &'a str,
     /// The name of the Secret.
     pub(in crate::promises) secret: String,
-    /// The template of the Secret, if it has one.
-    pub(in crate::promises) template: Option<Value>,
+    /// The labels and annotations of the Secret.
+    pub(in crate::promises) marks: Value,
     /// What is in the Secret.
     pub(in crate::promises) data: &'a [Entry],
 }
@@ -58,10 +58,13 @@ pub(in crate::promises) struct ExternalSecret<'a> {
 impl ExternalSecret<'_> {
     /// The object.
     pub(in crate::promises) fn object(self) -> Value {
-        let mut target = json!({ "name": self.secret, "creationPolicy": "Owner", "deletionPolicy": "Retain" });
-        if let Some(template) = self.template {
-            target["template"] = template;
-        }
+        let target = json!({
+            "name": self.secret,
+            "creationPolicy": "Owner",
+            "deletionPolicy": "Retain",
+            // Without a template the Secret would get the labels and annotations of this object.
+            "template": { "engineVersion": "v2", "mergePolicy": "Replace", "type": "Opaque", "metadata": self.marks },
+        });
         let entry = |(key, property): &Entry| {
             json!({
                 "secretKey": key,

@@ -89,7 +89,7 @@ fn host(server: &str) -> String {
         .rsplit_once(':')
         .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
         .map_or(host, |(host, _)| host);
-    host.trim_end_matches('.').to_ascii_lowercase()
+    host.to_ascii_lowercase()
 }
 
 /// What is wrong with the title of an item.
