@@ -144,6 +144,12 @@ fn secrets_never_pass_inside_strings() {
         // Not YAML before Helm has been there.
         format!("{{{{- if .Values.x }}}}\n{secret}{{{{- end }}}}\n"),
         "kind: Secret".to_owned(),
+        // What its letters do not show.
+        r#"{"k\u0069nd": "S\u0065cret", "data": {}}"#.to_owned(),
+        "\"k\\x69nd\":\n  \"Sec\\\n  ret\"\n".to_owned(),
+        "a: &k kind\nb: &s Secret\n*k : *s\n".to_owned(),
+        "{? kind\n: Secret}".to_owned(),
+        r#"{"a": "{\"k\\u0069nd\": \"Secret\"}"}"#.to_owned(),
     ] {
         assert_refused(in_string(&text), "a Secret");
         assert_refused(try_text(&text), "a Secret");
@@ -205,10 +211,15 @@ fn tokens() -> Vec<String> {
 
 #[test]
 fn credentials_never_pass_in_any_text() {
+    assert_refused(in_string("a: -----BEGIN RSA\n  PRIVATE KEY-----\n"), "data.values.yaml");
     for token in tokens() {
-        for text in
-            [token.clone(), format!("token = \"{token}\""), format!("a: |\n  {}\n", token.replace('\n', "\n  "))]
-        {
+        let escaped: String = token.chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect();
+        for text in [
+            token.clone(),
+            format!("token = \"{token}\""),
+            format!("a: |\n  {}\n", token.replace('\n', "\n  ")),
+            format!("a: \"{escaped}\"\n"),
+        ] {
             assert_refused(in_string(&text), "data.values.yaml");
             assert_refused(try_text(&text), "its text");
         }

@@ -35,13 +35,16 @@ const TOKENS: &[(&str, &str)] = &[
     ("a private key", r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|\bPuTTY-User-Key-File-[0-9]:"),
 ];
 
+/// No credential is shorter, and most keys and values are.
+const SHORTEST: usize = 15;
+
 /// The first credential in the text, as people call it.
 pub(super) fn find(text: &str) -> Option<&'static str> {
     // All at once: one walk over a text is a twentieth of one for each. Words end where ASCII ones do, or
     // a text of other letters would be walked by a slower engine.
     static COMPILED: LazyLock<Option<RegexSet>> =
         LazyLock::new(|| RegexSetBuilder::new(TOKENS.iter().map(|(_, pattern)| pattern)).unicode(false).build().ok());
-    let all = COMPILED.as_ref()?;
+    let all = COMPILED.as_ref().filter(|_| text.len() >= SHORTEST)?;
     let known = all.is_match(text).then(|| all.matches(text).iter().next()).flatten();
     known.map(|i| TOKENS[i].0).or_else(|| jwt(text)).or_else(|| encoded_key(text))
 }
