@@ -5,6 +5,7 @@
 
 mod failures;
 mod git;
+mod kubeconfig;
 mod life;
 mod manifests;
 mod moves;

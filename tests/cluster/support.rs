@@ -67,9 +67,19 @@ impl World {
 
     /// Starts a control plane and a Gitea.
     pub fn empty() -> Self {
+        Self::up(&[])
+    }
+
+    /// Starts the External Secrets Operator and a 1Password Connect server too.
+    pub fn with_eso() -> Self {
+        Self::up(&["--eso"])
+    }
+
+    fn up(options: &[&str]) -> Self {
         let slot = slot();
         let mut parts = Command::new(harness())
             .arg("up")
+            .args(options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
