@@ -3,6 +3,7 @@
 
 #![allow(unreachable_pub, clippy::unwrap_used, reason = "a test program has no callers")]
 
+mod accepted;
 mod failures;
 mod git;
 mod kubeconfig;

@@ -55,6 +55,13 @@ fn harness() -> &'static Path {
     })
 }
 
+/// Where a real part is, built if it is missing.
+pub fn part(name: &str) -> PathBuf {
+    let found = Command::new(harness()).args(["path", name]).output().expect("the harness runs");
+    assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+    PathBuf::from(String::from_utf8_lossy(&found.stdout).trim())
+}
+
 impl World {
     /// Starts a control plane with kept's kinds, and a Gitea.
     pub fn new() -> Self {
