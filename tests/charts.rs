@@ -1,4 +1,5 @@
 //! The Helm values of a vcluster against the real chart: Helm checks them by the chart's own
+#![allow(clippy::unwrap_used)]
 //! `values.schema.json`, and renders.
 
 use std::io::Write as _;
