@@ -14,3 +14,5 @@ mod commits;
 mod conflicts;
 #[path = "store/remote.rs"]
 mod remote;
+#[path = "store/supersede.rs"]
+mod supersede;

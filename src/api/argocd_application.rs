@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::argocd::{ApplicationDestination, IgnoreDifference, Info, Source, SyncPolicy};
+use super::argocd::{ApplicationDestination, IgnoreDifference, Info, Source, SyncPolicy, messages};
 use super::fields::{annotations, labels, patterns, stays};
 use super::status::RequestStatus;
 
@@ -29,7 +29,7 @@ pub(super) const ONE_OR_MANY: &str = "needs a source, or sources for several, an
     doc = "An Argo CD Application.",
     printcolumn(name = "Application", type_ = "string", json_path = ".spec.name"),
     printcolumn(name = "Project", type_ = "string", json_path = ".spec.project"),
-    printcolumn(name = "Namespace", type_ = "string", json_path = ".spec.destination.namespace"),
+    printcolumn(name = "Target", type_ = "string", json_path = ".spec.destination.namespace"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Commit", type_ = "string", json_path = ".status.commit"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
@@ -40,7 +40,12 @@ pub(super) const ONE_OR_MANY: &str = "needs a source, or sources for several, an
         priority = 1
     )
 )]
-#[x_kube(validation = Rule::new("has(self.source) != has(self.sources)").message(ONE_OR_MANY))]
+#[x_kube(
+    validation = Rule::new("has(self.source) != has(self.sources)").message(ONE_OR_MANY),
+    validation = Rule::new("!has(self.source) || has(self.source.chart) || has(self.source.path) || !has(self.source.ref)")
+        .message(messages::ONE_SOURCE)
+        .field_path(".source"),
+)]
 #[serde(rename_all = "camelCase")]
 pub struct ArgoCDApplicationSpec {
     /// The Application's name: 1 to 253 lower-case letters, digits, `-` and `.`. Cannot be changed.

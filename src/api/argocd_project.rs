@@ -120,7 +120,7 @@ pub struct ProjectDestination {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253), regex(pattern = patterns::WORDS))]
     pub name: Option<String>,
-    /// The namespace, as a glob; with a leading `!`, may not be deployed to. Default: none.
+    /// The namespace, as a glob; with a leading `!`, may not be deployed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253), regex(pattern = patterns::GRAPHIC))]
     pub namespace: Option<String>,
@@ -194,7 +194,7 @@ pub struct SyncWindow {
     /// false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub and_operator: Option<bool>,
-    /// What it is for. At most 255 characters.
+    /// What it is for. At most 255 characters. Argo CD knows this field from 3.1 on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 255), regex(pattern = patterns::TEXT))]
     pub description: Option<String>,

@@ -54,12 +54,13 @@ pub mod patterns {
     pub const RELEASE: &str = DNS_NAME;
 }
 
-/// What CEL and Rust say of an identity that was changed.
-pub(super) const NAME_STAYS: &str = "cannot be changed: delete the request and create another one";
+/// What the rules say of a target namespace that was changed.
+pub(super) const TARGET_STAYS: &str =
+    "cannot be changed, for the namespace would go with all that runs in it: delete the request and create another one";
 
-/// An identity stays for life: what was rendered under the old one would be left behind.
+/// An identity stays for life: all that was rendered is named after it.
 pub(super) fn stays() -> Rule {
-    Rule::new("self == oldSelf").message(NAME_STAYS)
+    Rule::new("self == oldSelf").message("cannot be changed: delete the request and create another one")
 }
 
 /// A map of labels.

@@ -21,6 +21,9 @@ impl ArgoCDApplicationSpec {
             found.push(Mistake::new("spec", argocd_application::ONE_OR_MANY));
         }
         if let Some(one) = &self.source {
+            if one.reference.is_some() && one.chart.is_none() && one.path.is_none() {
+                found.push(Mistake::new("spec.source", messages::ONE_SOURCE));
+            }
             source("spec.source", one, &mut found);
         }
         for (i, one) in self.sources.iter().flatten().enumerate() {

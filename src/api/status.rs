@@ -13,6 +13,8 @@ pub mod condition {
     pub const COMMITTED: &str = "Committed";
     /// [`COMMITTED`], and healthy where health is known. Stores and destinations: usable.
     pub const READY: &str = "Ready";
+    /// True while another request renders all that this one asks for.
+    pub const SUPERSEDED_BY: &str = "SupersededBy";
     /// Kratix's names, equal to [`COMMITTED`], for whoever waits on them.
     pub const KRATIX: [&str; 3] = ["Reconciled", "ConfigureWorkflowCompleted", "WorksSucceeded"];
 }

@@ -3,7 +3,7 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::fields::{patterns, stays};
+use super::fields::{TARGET_STAYS, patterns, stays};
 use super::status::RequestStatus;
 
 // No schema defaults: an object read from a cluster and the file it was applied from are to render
@@ -21,8 +21,8 @@ use super::status::RequestStatus;
     status = "RequestStatus",
     derive = "PartialEq",
     doc = "The namespace of a vcluster and a ConfigMap with its Helm values.",
-    printcolumn(name = "Name", type_ = "string", json_path = ".spec.name"),
-    printcolumn(name = "Namespace", type_ = "string", json_path = ".spec.targetNamespace"),
+    printcolumn(name = "VCluster", type_ = "string", json_path = ".spec.name"),
+    printcolumn(name = "Target", type_ = "string", json_path = ".spec.targetNamespace"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Commit", type_ = "string", json_path = ".status.commit"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
@@ -57,7 +57,3 @@ pub struct VClusterCoreSpec {
     #[schemars(length(max = 524_288), regex(pattern = patterns::TEXT))]
     pub values_yaml: Option<String>,
 }
-
-/// What the rule about the namespace says.
-const TARGET_STAYS: &str =
-    "cannot be changed, for the namespace would go with all that runs in it: delete the request and create another one";

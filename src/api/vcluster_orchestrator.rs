@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::argocd::SyncPolicy;
-use super::fields::{annotations, free, labels, patterns, stays};
+use super::fields::{TARGET_STAYS, annotations, free, labels, patterns, stays};
 use super::status::RequestStatus;
 
 // No schema defaults: they would hide from a preset what the user left open, and an object read from
@@ -27,7 +27,7 @@ use super::status::RequestStatus;
     derive = "PartialEq",
     doc = "A virtual cluster with all that belongs to it: namespace, Helm values, kubeconfig, Argo CD project, application and cluster.",
     printcolumn(name = "VCluster", type_ = "string", json_path = ".spec.name"),
-    printcolumn(name = "Namespace", type_ = "string", json_path = ".spec.targetNamespace"),
+    printcolumn(name = "Target", type_ = "string", json_path = ".spec.targetNamespace"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Commit", type_ = "string", json_path = ".status.commit"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
@@ -79,10 +79,6 @@ pub struct VClusterOrchestratorSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_security: Option<PodSecurity>,
 }
-
-/// What the rule about the namespace says.
-const TARGET_STAYS: &str =
-    "cannot be changed, for the namespace would go with all that runs in it: delete the request and create another one";
 
 /// The cluster itself.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]

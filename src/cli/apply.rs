@@ -26,9 +26,9 @@ pub(super) fn run(args: &ApplyArgs) -> Answer {
     let wanted = Wanted::walk(&session, &mut input, |key| going.contains_key(key));
     let mut jobs = prune_jobs(&session, &going);
     let pruned = jobs.len();
-    jobs.extend(jobs_for(wanted.desired));
+    jobs.extend(jobs_for(wanted));
     let mode = if args.dry_run { Mode::Preview } else { Mode::Commit };
-    let submitted = submit(&mut session, &jobs, mode);
+    let submitted = submit(&mut session, &mut jobs, mode);
     let mut rows: Vec<Row> = input.problems.iter().cloned().map(Row::failed).collect();
     let done = jobs.iter().zip(submitted.done).enumerate();
     rows.extend(done.map(|(i, (job, done))| {

@@ -16,8 +16,8 @@ pub(super) fn run(args: &DeleteArgs) -> Answer {
     }
     let opened = Session::open(&args.store, &mut input, settings, args.input.ignore_foreign, Purpose::Remove);
     let mut session = opened.inspect_err(|_| input.problems.iter().for_each(console::problem))?;
-    let jobs = removal_jobs(&session, &mut input);
-    let mut submitted = submit(&mut session, &jobs, Mode::Commit);
+    let mut jobs = removal_jobs(&session, &mut input);
+    let mut submitted = submit(&mut session, &mut jobs, Mode::Commit);
     // What a store holds that cannot be read is not gone.
     let unread: Vec<_> = session.branches.values().filter_map(|opened| opened.as_ref().err()).collect();
     for done in &mut submitted.done {

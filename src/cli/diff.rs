@@ -23,8 +23,8 @@ pub(super) fn run(args: &DiffArgs) -> Answer {
     let mut session = opened.inspect_err(|_| input.problems.iter().for_each(console::problem))?;
     let wanted = Wanted::walk(&session, &mut input, |_| false);
     let mut trouble = print_problems(&input);
-    let jobs: Vec<Job> = jobs_for(wanted.desired).collect();
-    let submitted = submit(&mut session, &jobs, Mode::Preview);
+    let mut jobs: Vec<Job> = jobs_for(wanted).collect();
+    let submitted = submit(&mut session, &mut jobs, Mode::Preview);
     for (job, done) in jobs.iter().zip(&submitted.done) {
         for error in &done.errors {
             console::problem(&Problem::failed(job.subject.clone(), job.origin.as_ref(), error));

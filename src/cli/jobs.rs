@@ -4,27 +4,37 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::console;
 use super::input::{Asked, Input, subject_of};
-use super::problem::{Origin, Problem, Subject};
+use super::problem::Problem;
 use super::session::Session;
 use super::submit::Job;
+use crate::config::Settings;
 use crate::error::{Explain, Invalid, Mistake};
 use crate::known::{Known, KnownPlace, Site};
 use crate::placement::Branch;
-use crate::promises;
+use crate::promises::{self, Refusal};
 use crate::store::Change;
 use crate::street::{Desired, Failure, desire, removal};
 use crate::values::{Owner, RequestKey};
 
 /// Requests that have come to the end of the street.
 pub(super) struct Wanted {
-    pub(super) desired: Vec<(Subject, Origin, bool, Desired)>,
+    pub(super) desired: Vec<Wish>,
+}
+
+/// One of them.
+pub(super) struct Wish {
+    pub(super) asked: Asked,
+    /// Something is recorded of it already.
+    pub(super) known: bool,
+    pub(super) desired: Desired,
 }
 
 impl Wanted {
     /// Walks the street for every request of the input. Those that fail are left to the input's
-    /// problems, and keep what they have.
+    /// problems, and keep what they have; those that another request renders are left to that one.
     pub(super) fn walk(session: &Session, input: &mut Input, going: impl Fn(&RequestKey) -> bool) -> Self {
         let mut known = session.known(going);
+        meet(&mut known, &session.settings, &input.requests);
         let mut desired = Vec::new();
         for asked in std::mem::take(&mut input.requests) {
             let was_known = !known.places(&asked.request.key).is_empty();
@@ -36,20 +46,34 @@ impl Wanted {
                         console::warning(&format!("{}: {note}", asked.subject()));
                     }
                     remember(&mut known, &asked.request.key, &wanted);
-                    desired.push((asked.subject(), asked.origin, was_known, wanted));
+                    desired.push(Wish { asked, known: was_known, desired: wanted });
                 }
-                Err(failure) => {
-                    input.problems.push(problem(&asked, failure));
-                    input.rejected.insert(asked.request.key);
-                }
+                Err(failure) => give_up(input, asked, failure),
             }
         }
         Self { desired }
     }
 }
 
+/// The requests of the input find each other.
+pub(super) fn meet(known: &mut Known, settings: &Settings, requests: &[Asked]) {
+    for asked in requests {
+        known.peers.arrive(&asked.request.key, asked.promise.peer(&asked.request, settings));
+    }
+}
+
+/// A request that is not written: a problem, unless there is nothing left to do for it.
+pub(super) fn give_up(input: &mut Input, asked: Asked, failure: Failure) {
+    if let Failure::Refused(Refusal::Superseded(by)) = &failure {
+        console::warning(&format!("{}: {by} renders it, nothing is left to do", asked.subject()));
+        return;
+    }
+    input.problems.push(problem(&asked, failure));
+    input.rejected.insert(asked.request.key);
+}
+
 /// What is on its way counts as known: a later request must not claim the same in another repository.
-fn remember(known: &mut Known, key: &RequestKey, wanted: &Desired) {
+pub(super) fn remember(known: &mut Known, key: &RequestKey, wanted: &Desired) {
     for (branch, change) in &wanted.changes {
         for place in KnownPlace::wanted(branch, change) {
             known.add(key, place, &change.claims);
@@ -81,14 +105,36 @@ fn problem(asked: &Asked, failure: Failure) -> Problem {
 }
 
 /// Jobs that write.
-pub(super) fn jobs_for(desired: Vec<(Subject, Origin, bool, Desired)>) -> impl Iterator<Item = Job> {
-    desired.into_iter().map(|(subject, origin, known, desired)| Job {
-        subject,
-        origin: Some(origin),
+pub(super) fn jobs_for(wanted: Wanted) -> impl Iterator<Item = Job> {
+    wanted.desired.into_iter().map(|Wish { asked, known, desired }| Job {
+        subject: asked.subject(),
+        origin: Some(asked.origin.clone()),
         removal: false,
         known,
         desired,
+        asked: Some(asked),
     })
+}
+
+/// Jobs that lost what they had chosen to somebody else, planned anew on what the repositories say now:
+/// the index of each, if another choice comes of it.
+pub(super) fn plan_again(session: &mut Session, jobs: &mut [Job], lost: &[usize]) -> Vec<usize> {
+    session.survey_again();
+    let mut known = session.known(|_| false);
+    let mut again = Vec::new();
+    for &at in lost {
+        let Some(asked) = &jobs[at].asked else { continue };
+        known.peers.arrive(&asked.request.key, asked.promise.peer(&asked.request, &session.settings));
+        let wanted = desire(asked.promise, &asked.request, session.view(&known));
+        if let Ok(wanted) = wanted.and_then(|wanted| same_identity(asked, wanted, &known))
+            && wanted.changes != jobs[at].desired.changes
+        {
+            remember(&mut known, &asked.request.key, &wanted);
+            jobs[at].desired = wanted;
+            again.push(at);
+        }
+    }
+    again
 }
 
 /// Jobs that remove the requests of the input.
@@ -96,10 +142,11 @@ pub(super) fn removal_jobs(session: &Session, input: &mut Input) -> Vec<Job> {
     let known = session.known(|_| false);
     let jobs = std::mem::take(&mut input.requests).into_iter().map(|asked| Job {
         subject: asked.subject(),
+        desired: removal(&asked.request, session.view(&known)),
         origin: Some(asked.origin),
         removal: true,
         known: true,
-        desired: removal(&asked.request, session.view(&known)),
+        asked: None,
     });
     jobs.collect()
 }
@@ -142,7 +189,14 @@ pub(super) fn prune_jobs(session: &Session, going: &Going) -> Vec<Job> {
                 change.roots.insert(site.root.clone(), Vec::new());
             }
             let desired = Desired { changes, ..Desired::default() };
-            Job { subject: subject_of(&kind, &owner.key), origin: None, removal: true, known: true, desired }
+            Job {
+                subject: subject_of(&kind, &owner.key),
+                origin: None,
+                removal: true,
+                known: true,
+                desired,
+                asked: None,
+            }
         })
         .collect()
 }

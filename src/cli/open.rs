@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Secret;
 use url::Url;
@@ -13,7 +12,7 @@ use super::landscape::local_path;
 use super::progress::Progress;
 use crate::api::git_state_store::may_carry_credentials;
 use crate::placement::{Auth, Branch, Landscape, StateStore};
-use crate::store::{Access, Engine, Error, Record, credentials as secret_credentials};
+use crate::store::{Access, Engine, Error, Survey, credentials as secret_credentials};
 use crate::values::RelPath;
 
 /// What is going to be done with a repository.
@@ -30,8 +29,8 @@ pub(super) enum Purpose {
 /// A repository in use.
 pub(super) struct Opened {
     pub(super) engine: Engine,
-    /// What is recorded there, by store root.
-    pub(super) records: BTreeMap<RelPath, Vec<Arc<Record>>>,
+    /// What lies there, by store root.
+    pub(super) surveys: BTreeMap<RelPath, Survey>,
     /// Stands in for a repository that is not there yet; kept for as long as it is looked at.
     _scratch: Option<tempfile::TempDir>,
 }
@@ -56,12 +55,12 @@ impl Opener<'_> {
         let scratch = self.make_or_pretend(&mut access)?;
         let mut engine = self.connect(&access)?;
         let roots = self.landscape.stores.values().filter(|s| s.branch == *branch).map(|s| s.path.clone());
-        let mut records = BTreeMap::new();
+        let mut surveys = BTreeMap::new();
         for root in roots {
-            let found = engine.records(&root)?;
-            records.insert(root, found);
+            let found = engine.survey(&root)?;
+            surveys.insert(root, found);
         }
-        Ok(Opened { engine, records, _scratch: scratch })
+        Ok(Opened { engine, surveys, _scratch: scratch })
     }
 
     fn known_credentials(&self, store: &StateStore) -> Result<Option<Basic>, Error> {

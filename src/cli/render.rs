@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::args::{FileFormat, RenderArgs};
 use super::input::Input;
+use super::jobs::{give_up, meet, remember};
 use super::landscape::{for_rendering, refuse_unused_secrets};
 use super::problem::Problem;
 use super::session::{print_problems, read};
@@ -18,7 +19,7 @@ use crate::config::Settings;
 use crate::error::Mistake;
 use crate::known::Known;
 use crate::placement::Landscape;
-use crate::street::{Failure, View, desire};
+use crate::street::{View, desire};
 use files::Rendering;
 
 /// Renders, and prints or writes the files.
@@ -40,23 +41,22 @@ pub(super) fn run(args: &RenderArgs) -> Answer {
 }
 
 fn render<'a>(input: &mut Input, settings: &Settings, landscape: &'a Landscape) -> Rendering<'a> {
-    let known = Known::default();
-    let view = View { settings, landscape, known: &known, writer: "cli", adopt: &[] };
+    let mut known = Known::default();
+    meet(&mut known, settings, &input.requests);
     let mut rendering = Rendering::new(landscape);
     for asked in std::mem::take(&mut input.requests) {
         let subject = asked.subject();
+        let view = View { settings, landscape, known: &known, writer: "cli", adopt: &[] };
         match desire(asked.promise, &asked.request, view) {
             Ok(desired) => {
+                remember(&mut known, &asked.request.key, &desired);
                 // A repository would refuse the later of two that want the same; so does this.
                 if let Err(conflict) = rendering.add(&subject, &desired) {
                     let mistake = Mistake::new("", conflict);
                     input.problems.push(Problem::refused(Some(subject), &asked.origin, "Conflict", mistake));
                 }
             }
-            Err(Failure::Invalid(invalid)) => {
-                input.problems.push(Problem::mistakes(subject, &asked.origin, invalid.reason, invalid.mistakes));
-            }
-            Err(failure) => input.problems.push(Problem::failed(subject, Some(&asked.origin), &failure)),
+            Err(failure) => give_up(input, asked, failure),
         }
     }
     rendering

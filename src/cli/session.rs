@@ -82,6 +82,20 @@ impl Session {
         format!("store {} ({branch}): {error}", names.join(", "))
     }
 
+    /// Reads the records of every repository once more. Those that cannot be read now stay as they were.
+    pub(super) fn survey_again(&mut self) {
+        for opened in self.branches.values_mut().flatten() {
+            if opened.engine.refresh().is_err() {
+                continue;
+            }
+            for (root, survey) in &mut opened.surveys {
+                if let Ok(now) = opened.engine.survey(root) {
+                    *survey = now;
+                }
+            }
+        }
+    }
+
     /// Whose records are ours.
     fn is_ours(&self, owner: &Owner) -> bool {
         owner.writer == self.writer || self.adopt.contains(&owner.writer)
@@ -92,9 +106,9 @@ impl Session {
         let mut found = Vec::new();
         for (branch, opened) in &self.branches {
             let Ok(opened) = opened else { continue };
-            for (root, records) in &opened.records {
+            for (root, survey) in &opened.surveys {
                 let site = Site { branch: branch.clone(), root: root.clone() };
-                let ours = records.iter().filter(|r| self.is_ours(&r.owner));
+                let ours = survey.records.iter().filter(|r| self.is_ours(&r.owner));
                 found.extend(ours.map(|r| (r.owner.clone(), site.clone())));
             }
         }
@@ -110,9 +124,10 @@ impl Session {
                 sites.filter(|site| site.branch == *branch).for_each(|site| known.cannot_read(site));
                 continue;
             };
-            for (root, records) in &opened.records {
+            for (root, survey) in &opened.surveys {
                 let site = Site { branch: branch.clone(), root: root.clone() };
-                for record in records.iter().filter(|r| self.is_ours(&r.owner) && !going(&r.owner.key)) {
+                known.found_left_over(&site, survey.left_over.clone());
+                for record in survey.records.iter().filter(|r| self.is_ours(&r.owner) && !going(&r.owner.key)) {
                     for place in KnownPlace::recorded(&site, record) {
                         known.add(&record.owner.key, place, &record.claims);
                     }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::input::Asked;
+use super::jobs::plan_again;
 use super::problem::{Origin, Subject};
 use super::progress::Progress;
 use super::session::Session;
@@ -22,6 +24,8 @@ pub(super) struct Job {
     /// Something is recorded of it already.
     pub(super) known: bool,
     pub(super) desired: Desired,
+    /// The request behind it, to plan it anew.
+    pub(super) asked: Option<Asked>,
 }
 
 /// A place that a repository confirmed.
@@ -46,6 +50,12 @@ pub(super) struct Done {
     pub(super) drift: Vec<RelPath>,
 }
 
+impl Done {
+    fn is_conflict(&self) -> bool {
+        !self.errors.is_empty() && self.errors.iter().all(|error| matches!(error, store::Error::Conflict(_)))
+    }
+}
+
 /// Whether it is done or only tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
@@ -62,17 +72,31 @@ pub(super) struct Submitted {
 }
 
 /// Does what the jobs ask for, or finds out what that would be.
-pub(super) fn submit(session: &mut Session, jobs: &[Job], mode: Mode) -> Submitted {
+pub(super) fn submit(session: &mut Session, jobs: &mut [Job], mode: Mode) -> Submitted {
     let mut all = Submitted { done: jobs.iter().map(|_| Done::default()).collect(), diffs: BTreeMap::new() };
+    submit_some(session, jobs, &(0..jobs.len()).collect::<Vec<_>>(), mode, &mut all);
+    // What a plan chose, such as an address, may have been given away since the records were read.
+    let lost: Vec<usize> = (0..jobs.len()).filter(|&at| all.done[at].is_conflict()).collect();
+    if !lost.is_empty() {
+        let again = plan_again(session, jobs, &lost);
+        for &at in &again {
+            all.done[at] = Done::default();
+        }
+        submit_some(session, jobs, &again, mode, &mut all);
+    }
+    all
+}
+
+fn submit_some(session: &mut Session, jobs: &[Job], which: &[usize], mode: Mode, all: &mut Submitted) {
     let mut first: Batches = BTreeMap::new();
-    for (i, job) in jobs.iter().enumerate() {
+    for (i, job) in which.iter().map(|&at| (at, &jobs[at])) {
         for (branch, change) in &job.desired.changes {
             first.entry(branch.clone()).or_default().push((i, change.clone()));
         }
     }
-    run(session, first, mode, &mut all);
+    run(session, first, mode, all);
     let mut second: Batches = BTreeMap::new();
-    for (i, job) in jobs.iter().enumerate().filter(|(_, job)| !job.desired.leave.is_empty()) {
+    for (i, job) in which.iter().map(|&at| (at, &jobs[at])).filter(|(_, job)| !job.desired.leave.is_empty()) {
         if !all.done[i].errors.is_empty() {
             continue;
         }
@@ -84,8 +108,7 @@ pub(super) fn submit(session: &mut Session, jobs: &[Job], mode: Mode) -> Submitt
             second.entry(branch.clone()).or_default().push((i, change));
         }
     }
-    run(session, second, mode, &mut all);
-    all
+    run(session, second, mode, all);
 }
 
 type Batches = BTreeMap<Branch, Vec<(usize, Change)>>;

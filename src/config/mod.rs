@@ -184,6 +184,8 @@ pub struct DestinationSelector {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     fn load(text: &str) -> Result<Settings, String> {
@@ -201,11 +203,41 @@ mod tests {
     }
 
     #[test]
+    fn the_documented_file_has_every_setting_with_its_default() {
+        fn fields(value: &Value, at: &str, found: &mut Vec<String>) {
+            for (key, value) in value.as_object().into_iter().flatten() {
+                let here = format!("{at}.{key}");
+                fields(value, &here, found);
+                found.push(here);
+            }
+        }
+        let text = include_str!("../../docs/settings.yaml");
+        assert_eq!(load(text), Ok(Settings::default()));
+        let (mut wanted, mut there) = (Vec::new(), Vec::new());
+        fields(&serde_json::to_value(Settings::default()).expect("JSON"), "", &mut wanted);
+        fields(&serde_saphyr::from_str(text).expect("YAML"), "", &mut there);
+        wanted.sort();
+        there.sort();
+        assert_eq!(wanted, there);
+    }
+
+    #[test]
+    fn a_part_of_a_repository_leaves_the_rest_as_it_was() {
+        let settings = load("promises: {vcluster: {workloadRepo: {path: mine}}}").expect("settings");
+        let repository = &settings.promises.vcluster.workload_repo;
+        assert_eq!((repository.path.as_str(), repository.revision.as_str()), ("mine", "main"));
+        assert_eq!(settings.promises.vcluster.addons_repo, VclusterSettings::default().addons_repo);
+    }
+
+    #[test]
     fn mistakes_are_placed() {
         let refused = [
             ("promises:\n  team:\n    emailDomian: x\n", "settings.yaml:3:5: ", "emailDomian"),
             ("limits:\n  fileBytes: many\n", "settings.yaml:2:14: ", ""),
             ("a: [\n", "settings.yaml:", ""),
+            ("promises: {vcluster: {chart: {version: ''}}}", "settings.yaml: promises.vcluster.chart.version", "empty"),
+            ("promises: {vcluster: {secrets: {item: all}}}", "settings.yaml: promises.vcluster.secrets.item", "{name}"),
+            ("promises: {vcluster: {addonsRepo: {uri: x}}}", "settings.yaml:1:", "uri"),
             ("writer: No\n", "settings.yaml: writer: ", "63"),
             (
                 "promises: {team: {destinationSelectors: [{directory: a/b, matchLabels: {x: y}}]}}",

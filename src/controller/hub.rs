@@ -4,18 +4,19 @@
 mod landscape;
 mod state;
 
+use std::collections::{BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::mpsc;
 
-use self::state::{State, Usable};
+use self::state::{PROMISE, State, Usable};
 use super::progress::{Progress, Stage};
 use super::triggers::Triggers;
 use crate::config::Settings;
 use crate::error::Explain;
-use crate::known::{KnownPlace, Site};
+use crate::known::{KnownPlace, Peer, Site};
 use crate::placement::Branch;
 use crate::promises::{self, Promise, Request};
 use crate::store::writer::{Event, Ticket, Writer};
@@ -50,10 +51,9 @@ impl Hub {
         triggers: Triggers,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<Event>) {
         let (events, receiver) = mpsc::unbounded_channel();
-        (
-            Arc::new(Self { settings, writer, triggers, events, heads: Heads::default(), state: Mutex::default() }),
-            receiver,
-        )
+        let expected = promises::all().iter().map(|promise| (PROMISE, promise.name().to_owned())).collect();
+        let state = Mutex::new(State { expected, ..State::default() });
+        (Arc::new(Self { settings, writer, triggers, events, heads: Heads::default(), state }), receiver)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -74,13 +74,19 @@ impl Hub {
     /// Walks the street for a request, submits what is new, and says where it stands.
     pub(super) fn want(&self, promise: &dyn Promise, request: &Request, recorded: Vec<KnownPlace>) -> Step {
         let mut state = self.state();
-        if !state.is_settled() || state.is_moving_out(&request.key) {
+        if !state.is_settled_for(promise) || state.is_moving_out(&request.key) {
             return Step::Waiting;
         }
         state.recall(&request.key, recorded);
         match street::desire(promise, request, self.view(&state)) {
-            Ok(desired) => self.pursue(&mut state, &request.key, desired, request, false),
+            Ok(desired) => {
+                // What is chosen here must not be chosen for another while it is on its way.
+                let claims = desired.changes.values().flat_map(|change| &change.claims).cloned().collect();
+                state.known.reserve(&request.key, &claims);
+                self.pursue(&mut state, &request.key, desired, request, false)
+            }
             Err(failure) => {
+                state.known.reserve(&request.key, &BTreeSet::new());
                 state.requests.remove(&request.key);
                 if failure.reason() == "Conflict" {
                     state.contested.insert(request.key.clone());
@@ -100,7 +106,7 @@ impl Hub {
         recorded: Vec<KnownPlace>,
     ) -> Step {
         let mut state = self.state();
-        if !state.is_settled() {
+        if !state.is_settled_for(promise) {
             return Step::Waiting;
         }
         state.recall(&request.key, recorded);
@@ -133,6 +139,39 @@ impl Hub {
         let mut state = self.state();
         state.requests.remove(key);
         state.contested.remove(key);
+        state.known.reserve(key, &BTreeSet::new());
+    }
+
+    /// A request is there, or has changed: those that have to do with it are looked at again.
+    pub(super) fn meet(&self, promise: &dyn Promise, request: &Request) {
+        let peer = Peer { created: request.created, ..promise.peer(request, &self.settings) };
+        let concerned = self.state().known.peers.arrive(&request.key, peer);
+        for other in &concerned {
+            self.look_at(other);
+        }
+    }
+
+    /// A request is gone from the cluster.
+    pub(super) fn part(&self, key: &RequestKey) {
+        let concerned = self.state().known.peers.leave(key);
+        for other in &concerned {
+            self.look_at(other);
+        }
+    }
+
+    /// All requests of a promise have been met: those that are not among them went without a word.
+    pub(super) fn met(&self, promise: &dyn Promise, present: &HashSet<RequestKey>) {
+        let mut state = self.state();
+        let gone: Vec<RequestKey> =
+            state.known.peers.of_promise(promise.name()).filter(|key| !present.contains(key)).cloned().collect();
+        let news = state.arrived(PROMISE, promise.name());
+        drop(state);
+        for key in &gone {
+            self.part(key);
+        }
+        if news {
+            self.look_at_all();
+        }
     }
 
     fn pursue(&self, state: &mut State, key: &RequestKey, desired: Desired, request: &Request, removing: bool) -> Step {
@@ -246,6 +285,12 @@ impl Hub {
             tracing::warn!(request = %key, store = %branch, reason = error.reason(), "{error}");
             if error.reason() == "Conflict" {
                 state.contested.insert(key.clone());
+                // The records hold what the memory does not: they are read again, once for each wish.
+                if state.requests.get(&key).is_some_and(Progress::is_fresh) {
+                    state.read.retain(|site| site.branch != branch);
+                    state.known.reserve(&key, &BTreeSet::new());
+                    self.look_at_stores_of(&state, &branch);
+                }
             }
             self.look_at_stores(&state, &branch, error);
         }
@@ -267,6 +312,10 @@ impl Hub {
         if matches!(error, store::Error::Conflict(_) | store::Error::Blocked(_)) {
             return;
         }
+        self.look_at_stores_of(state, branch);
+    }
+
+    fn look_at_stores_of(&self, state: &State, branch: &Branch) {
         for store in state.landscape.stores.values().filter(|s| s.branch.remote == branch.remote) {
             self.look_at_store(&store.name);
         }

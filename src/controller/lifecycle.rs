@@ -8,12 +8,12 @@ use kube::api::{ApiResource, DynamicObject};
 use kube::runtime::controller::Action;
 use kube::runtime::events::{Event, EventType, Recorder};
 use kube::{Client, Resource, ResourceExt};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::hub::{Hub, Step};
-use super::objects;
 use super::progress::{Progress, Stage};
 use super::status::{Verdict, conditions};
+use super::{lingering, objects};
 use crate::api::status::condition::{COMMITTED, KRATIX, READY};
 use crate::api::{self, Place};
 use crate::error::{Explain, Retry};
@@ -79,7 +79,7 @@ async fn remove(
     if !objects::is_held(object) {
         return Ok(Action::await_change());
     }
-    let request = bare(object, context);
+    let request = bare(object, context.promise);
     if objects::is_abandoned(object) {
         tracing::warn!(request = %request.key, "let go without removing its files, as its annotation asks");
         objects::release(api, object).await?;
@@ -89,6 +89,13 @@ async fn remove(
     let whole = context.promise.request(&objects::plain(object), None).ok();
     match context.hub.remove(context.promise, &request, whole.as_ref(), recorded(object)) {
         Step::Reached(progress) if matches!(progress.stage, Stage::Done(_)) => {
+            // Of a request that had no files nothing can linger.
+            if !progress.receipts.is_empty()
+                && let Some(verdict) = lingering::waits_for(object, &request, context).await
+            {
+                write(object, context, api, &verdict, Some(&progress)).await?;
+                return Ok(Action::requeue(lingering::LOOK_AGAIN));
+            }
             objects::release(api, object).await?;
             context.hub.forget(&request.key);
             Ok(Action::await_change())
@@ -111,21 +118,26 @@ async fn remove(
     }
 }
 
-/// A request by its metadata alone: enough to remove it, even if its spec can no longer be read.
-fn bare(object: &DynamicObject, context: &Context) -> Request {
+/// A request's name.
+pub(super) fn key_of(object: &DynamicObject, promise: &dyn Promise) -> RequestKey {
+    RequestKey {
+        namespace: object.namespace().unwrap_or_default(),
+        promise: promise.name().to_owned(),
+        name: object.name_any(),
+    }
+}
+
+/// A request that nobody has checked: enough to remove it, even if its spec can no longer be read.
+pub(super) fn bare(object: &DynamicObject, promise: &dyn Promise) -> Request {
     Request {
-        key: RequestKey {
-            namespace: object.namespace().unwrap_or_default(),
-            promise: context.promise.name().to_owned(),
-            name: object.name_any(),
-        },
-        kind: context.resource.kind.clone(),
+        key: key_of(object, promise),
+        kind: promise.crd().spec.names.kind.clone(),
         uid: object.uid().unwrap_or_default(),
         generation: object.metadata.generation.unwrap_or_default(),
         created: object.creation_timestamp().map(|t| t.0),
         labels: object.labels().clone(),
         annotations: object.annotations().clone(),
-        spec: Value::Null,
+        spec: object.data.get("spec").cloned().unwrap_or_default(),
     }
 }
 

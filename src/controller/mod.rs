@@ -5,19 +5,20 @@
 mod destinations;
 mod hub;
 mod lifecycle;
+mod lingering;
 mod objects;
 mod progress;
 mod status;
 mod stores;
 mod triggers;
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use futures::{FutureExt, StreamExt, TryStreamExt};
+use futures::{FutureExt, StreamExt};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams};
 use kube::core::GroupVersionKind;
@@ -28,7 +29,7 @@ use kube::{Client, ResourceExt};
 
 use crate::api;
 use crate::config::Settings;
-use crate::promises;
+use crate::promises::{self, Promise};
 use hub::Hub;
 use triggers::{Listener, Triggers};
 
@@ -113,20 +114,22 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()> + Send + 'st
         serving
             .run(store_kind, store_listener, stores::reconcile, stores, {
                 let hub = hub.clone();
-                move |names| hub.only("store", &names)
+                move |event, present| only(&hub, "store", event, present)
             })
             .boxed(),
         serving
             .run(destination_kind, destination_listener, destinations::reconcile, destinations, {
                 let hub = hub.clone();
-                move |names| hub.only("destination", &names)
+                move |event, present| only(&hub, "destination", event, present)
             })
             .boxed(),
     ];
     for (promise, resource, listener) in requests {
-        let (hub, client, recorder) = (hub.clone(), client.clone(), recorder.clone());
-        let context = lifecycle::Context { hub, client, recorder, promise, resource: resource.clone() };
-        let run = serving.run(resource, listener, lifecycle::reconcile, context, drop);
+        let (client, recorder) = (client.clone(), recorder.clone());
+        let context = lifecycle::Context { hub: hub.clone(), client, recorder, promise, resource: resource.clone() };
+        let hub = hub.clone();
+        let meet = move |event: &_, present: &_| meet(&hub, promise, event, present);
+        let run = serving.run(resource, listener, lifecycle::reconcile, context, meet);
         controllers.push(run.boxed());
     }
     // A reconcile may wait for a push that hangs: the writers' own limit ends that wait as well.
@@ -144,6 +147,37 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()> + Send + 'st
     Ok(())
 }
 
+/// What a watch has to say.
+type Seen = Result<watcher::Event<DynamicObject>, watcher::Error>;
+/// What is there according to it.
+type Present = reflector::Store<DynamicObject>;
+
+/// Tells the hub which stores, or destinations, there are.
+fn only(hub: &Hub, what: &'static str, seen: &Seen, present: &Present) {
+    if let Ok(watcher::Event::Delete(_) | watcher::Event::InitDone) = seen {
+        hub.only(what, &present.state().iter().map(|object| object.name_any()).collect());
+    }
+}
+
+/// Tells the hub which requests there are.
+fn meet(hub: &Hub, promise: &'static dyn Promise, seen: &Seen, present: &Present) {
+    match seen {
+        Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
+            hub.meet(promise, &lifecycle::bare(object, promise));
+        }
+        Ok(watcher::Event::Delete(object)) => hub.part(&lifecycle::key_of(object, promise)),
+        Ok(watcher::Event::InitDone) => {
+            hub.met(promise, &present.state().iter().map(|object| lifecycle::key_of(object, promise)).collect());
+        }
+        Ok(watcher::Event::Init) => {}
+        // A kind that is not installed has no requests.
+        Err(watcher::Error::InitialListFailed(kube::Error::Api(status))) if status.code == 404 => {
+            hub.met(promise, &HashSet::new());
+        }
+        Err(_) => {}
+    }
+}
+
 /// What every controller is run with.
 struct Serving<S> {
     client: Client,
@@ -158,7 +192,7 @@ impl<S: Future<Output = ()> + Clone + Send + Sync + 'static> Serving<S> {
         listener: Listener,
         reconcile: R,
         context: C,
-        present: impl Fn(BTreeSet<String>) + Send + 'static,
+        observe: impl Fn(&Seen, &Present) + Send + 'static,
     ) -> impl Future<Output = ()>
     where
         C: Send + Sync + 'static,
@@ -173,13 +207,9 @@ impl<S: Future<Output = ()> + Clone + Send + Sync + 'static> Serving<S> {
             // What other tools noted of who set which field would be most of the memory.
             .modify(|object| object.managed_fields_mut().clear())
             .reflect(store)
-            .inspect_ok({
+            .inspect({
                 let reader = reader.clone();
-                move |event| {
-                    if matches!(event, watcher::Event::Delete(_) | watcher::Event::InitDone) {
-                        present(reader.state().iter().map(|object| object.name_any()).collect());
-                    }
-                }
+                move |event| observe(event, &reader)
             })
             .applied_objects();
         let (one, all) = listener.streams();

@@ -100,6 +100,11 @@ impl Progress {
         self.answer(branch, Err(error))
     }
 
+    /// Whether the same has not failed before.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.attempts == 0
+    }
+
     /// Makes a failed submission due at once.
     pub(super) fn hurry(&mut self) {
         if let Stage::Failed(at) = &mut self.stage {

@@ -5,6 +5,7 @@ use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
 use crate::api;
+use crate::api::status::condition::SUPERSEDED_BY;
 use crate::values::Timestamp;
 
 /// Longer messages are cut: etcd and people have limits.
@@ -33,17 +34,20 @@ impl Verdict {
     }
 }
 
-/// The object's conditions with those of `types` set to `verdict`, and others left as they are.
+/// The object's conditions with those of `types` set to `verdict`, and others left as they are;
+/// [`SUPERSEDED_BY`] stands only while it is the reason of the others.
 pub(super) fn conditions(object: &DynamicObject, types: &[&str], verdict: &Verdict, now: Timestamp) -> Value {
     let mut conditions: Vec<Condition> = object
         .data
         .pointer("/status/conditions")
         .and_then(|c| serde_json::from_value(c.clone()).ok())
         .unwrap_or_default();
-    for type_ in types {
+    let superseded = verdict.reason == SUPERSEDED_BY;
+    conditions.retain(|condition| superseded || condition.type_ != SUPERSEDED_BY);
+    for type_ in types.iter().chain(superseded.then_some(&SUPERSEDED_BY)) {
         let next = Condition {
             type_: (*type_).to_owned(),
-            status: if verdict.good { "True" } else { "False" }.to_owned(),
+            status: if verdict.good || *type_ == SUPERSEDED_BY { "True" } else { "False" }.to_owned(),
             reason: verdict.reason.to_owned(),
             message: cut(&verdict.message),
             observed_generation: object.metadata.generation,

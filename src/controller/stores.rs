@@ -81,7 +81,7 @@ fn in_use(users: &[String], verdict: &Verdict) -> String {
 }
 
 /// Reads the Secret, reaches the remote, and reads the records if that has not been done.
-async fn look(store: &StateStore, context: &Context) -> Result<Option<Vec<Arc<store::Record>>>, store::Error> {
+async fn look(store: &StateStore, context: &Context) -> Result<Option<store::Survey>, store::Error> {
     let basic = match &store.auth {
         Auth::None => None,
         Auth::Basic { namespace, name } => Some(basic(&context.client, namespace, name).await?),
@@ -92,7 +92,7 @@ async fn look(store: &StateStore, context: &Context) -> Result<Option<Vec<Arc<st
     if context.hub.is_read(&store.site()) {
         return Ok(None);
     }
-    writer.records(store.path.clone()).await.map(Some)
+    writer.survey(store.path.clone()).await.map(Some)
 }
 
 /// Whether the branch can be read and written with these credentials: apart from its writer, which may

@@ -59,6 +59,8 @@ impl KnownPlace {
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     places: HashMap<RequestKey, Vec<KnownPlace>>,
+    /// The requests that have places, by namespace.
+    residents: HashMap<String, HashSet<RequestKey>>,
     recorded: Claims,
     reserved: Claims,
     unread: BTreeSet<Site>,
@@ -73,6 +75,7 @@ impl Known {
         for claim in claims {
             self.recorded.hold(request, claim);
         }
+        self.residents.entry(request.namespace.clone()).or_default().insert(request.clone());
         let places = self.places.entry(request.clone()).or_default();
         if !places.contains(&place) {
             places.push(place);
@@ -128,17 +131,30 @@ impl Known {
             !places.is_empty()
         });
         for request in gone {
-            self.recorded.release(&request);
+            self.forget_resident(&request);
         }
     }
 
-    /// Forgets what is known of a request at a site.
+    /// Forgets what is known of a request at a site: it was written anew, or another has taken it over.
     pub fn forget(&mut self, request: &RequestKey, site: &Site) {
+        if let Some(left_over) = self.left_over.get_mut(site) {
+            left_over.remove(request);
+        }
         if let Some(places) = self.places.get_mut(request) {
             places.retain(|p| p.site != *site);
             if places.is_empty() {
                 self.places.remove(request);
-                self.recorded.release(request);
+                self.forget_resident(request);
+            }
+        }
+    }
+
+    fn forget_resident(&mut self, request: &RequestKey) {
+        self.recorded.release(request);
+        if let Some(residents) = self.residents.get_mut(&request.namespace) {
+            residents.remove(request);
+            if residents.is_empty() {
+                self.residents.remove(&request.namespace);
             }
         }
     }
@@ -163,8 +179,56 @@ impl Known {
         self.recorded.holder(claim).or_else(|| self.reserved.holder(claim))
     }
 
-    /// Every request of which something is recorded.
-    pub fn requests(&self) -> impl Iterator<Item = &RequestKey> {
-        self.places.keys()
+    /// The requests of a namespace of which something is recorded.
+    pub fn requests_in(&self, namespace: &str) -> impl Iterator<Item = &RequestKey> {
+        self.residents.get(namespace).into_iter().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::Remote;
+
+    fn key(name: &str) -> RequestKey {
+        RequestKey { namespace: "a".into(), promise: "p".into(), name: name.into() }
+    }
+
+    fn place(root: &str) -> KnownPlace {
+        let branch = Branch { remote: Remote::new("https://git.example/state"), name: "main".into() };
+        let site = Site { branch, root: root.parse().expect("a path") };
+        KnownPlace { destination: "d".into(), directories: BTreeSet::new(), site }
+    }
+
+    fn claims(names: &[&str]) -> BTreeSet<Claim> {
+        names.iter().map(|name| Claim::new("vip", name)).collect()
+    }
+
+    #[test]
+    fn what_is_reserved_is_held_until_it_is_given_up_and_records_go_first() {
+        let mut known = Known::default();
+        let one = Claim::new("vip", "1");
+        known.reserve(&key("a"), &claims(&["1"]));
+        known.reserve(&key("b"), &claims(&["1", "2"]));
+        assert_eq!(known.holder(&one), Some(&key("a")));
+        assert_eq!(known.claims(&key("b")).count(), 1);
+        known.reserve(&key("a"), &claims(&["3"]));
+        assert_eq!(known.holder(&one), None, "a new choice gives up the old one");
+        known.add(&key("c"), place("r"), &claims(&["2"]));
+        assert_eq!(known.holder(&Claim::new("vip", "2")), Some(&key("c")));
+        known.forget(&key("c"), &place("r").site);
+        assert_eq!(known.holder(&Claim::new("vip", "2")), Some(&key("b")));
+    }
+
+    #[test]
+    fn what_was_left_over_is_so_until_it_is_recorded_or_taken_over() {
+        let mut known = Known::default();
+        let site = place("r").site;
+        known.found_left_over(&site, [key("a"), key("b")].into());
+        assert!(known.is_left_over(&key("a")) && !known.is_left_over(&key("c")));
+        known.add(&key("a"), place("r"), &claims(&[]));
+        assert!(!known.is_left_over(&key("a")));
+        known.forget(&key("b"), &site);
+        assert!(!known.is_left_over(&key("b")));
     }
 }

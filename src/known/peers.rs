@@ -91,3 +91,46 @@ impl Peers {
         (created.is_none(), created, request.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str) -> RequestKey {
+        RequestKey { namespace: "a".into(), promise: "p".into(), name: name.into() }
+    }
+
+    fn peer(offers: &[&str], asks: &[&str], created: Option<i64>) -> Peer {
+        let claims = |names: &[&str]| names.iter().map(|name| Claim::new("thing", name)).collect();
+        let created = created.map(|at| Timestamp::from_second(at).expect("a time"));
+        Peer { created, offers: claims(offers), asks: claims(asks) }
+    }
+
+    #[test]
+    fn who_asks_hears_of_who_offers_coming_changing_and_going() {
+        let mut peers = Peers::default();
+        assert!(peers.arrive(&key("asking"), peer(&[], &["x", "y"], None)).is_empty());
+        let heard = HashSet::from([key("asking")]);
+        assert_eq!(peers.arrive(&key("offering"), peer(&["x"], &[], None)), heard);
+        assert!(peers.arrive(&key("offering"), peer(&["x"], &[], None)).is_empty(), "nothing is new");
+        assert_eq!(peers.arrive(&key("offering"), peer(&["z"], &[], None)), heard, "what it offered is gone");
+        assert!(peers.offering(&Claim::new("thing", "x")).is_empty());
+        assert!(peers.arrive(&key("other"), peer(&["z"], &[], None)).is_empty());
+        assert_eq!(peers.arrive(&key("other"), peer(&["y"], &[], None)), heard);
+        assert_eq!(peers.leave(&key("other")), heard);
+        assert!(peers.leave(&key("other")).is_empty());
+        assert!(peers.arrive(&key("self"), peer(&["s"], &["s"], None)).is_empty(), "nobody hears of itself");
+    }
+
+    #[test]
+    fn the_oldest_comes_first_and_whoever_has_no_age_last() {
+        let mut peers = Peers::default();
+        for (name, created) in [("b", None), ("young", Some(2)), ("a", None), ("old", Some(1))] {
+            peers.arrive(&key(name), peer(&["x"], &[], created));
+        }
+        let names: Vec<&str> =
+            peers.offering(&Claim::new("thing", "x")).into_iter().map(|key| key.name.as_str()).collect();
+        assert_eq!(names, ["old", "young", "a", "b"]);
+        assert_eq!(peers.offering(&Peers::residence("a")).len(), 4, "each is in its namespace");
+    }
+}

@@ -13,5 +13,5 @@ mod vcluster_coredns;
 mod vcluster_kubeconfig_external_secret;
 mod vcluster_kubeconfig_sync;
 
-pub use registry::{Promise, Refusal, all, by_kind};
+pub use registry::{Lingering, Promise, Refusal, all, by_kind};
 pub use request::Request;

@@ -39,6 +39,13 @@ pub trait Promise: Send + Sync {
         Peer::default()
     }
 
+    /// Objects that another operator has to clean up after, once the request's files are gone: what they hold
+    /// outside the cluster would otherwise stay behind unseen.
+    fn lingering(&self, request: &Request, settings: &Settings) -> Vec<Lingering> {
+        let _ = (request, settings);
+        Vec::new()
+    }
+
     /// Plans and renders. Pure: the same request, settings and memory give the same output.
     fn render(&self, request: &Request, settings: &Settings, known: &Known) -> Result<Output, Refusal>;
 
@@ -49,6 +56,25 @@ pub trait Promise: Send + Sync {
     fn request(&self, object: &Value, default_namespace: Option<&str>) -> Result<Request, Invalid> {
         super::request::parse(self.name(), self.crd(), object, default_namespace)
     }
+}
+
+/// An object whose deletion is not over when its file is removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lingering {
+    /// Its API group.
+    pub group: &'static str,
+    /// The group's version.
+    pub version: &'static str,
+    /// Its kind.
+    pub kind: &'static str,
+    /// The kind's plural.
+    pub plural: &'static str,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// What to do if it does not go, in words: `Restore the item`.
+    pub help: String,
 }
 
 /// Why a promise renders nothing.

@@ -2,7 +2,7 @@
 //! to it in memory, and publishes the result by compare-and-swap.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use super::git::{self, Pushed, Transport};
 use super::heads::Heads;
 use super::stage::{Indexes, Stage};
 use super::{Change, Chore, Error, Outcome, Record};
-use crate::values::RelPath;
+use crate::values::{RelPath, RequestKey};
 
 /// How often a commit is built anew because the branch moved meanwhile.
 const ATTEMPTS: u32 = 10;
@@ -61,6 +61,15 @@ impl fmt::Debug for Access {
 pub struct Head {
     /// The commit; absent while the branch does not exist.
     pub commit: Option<String>,
+}
+
+/// What lies under a store root.
+#[derive(Clone, Debug, Default)]
+pub struct Survey {
+    /// All records, of all writers.
+    pub records: Vec<Arc<Record>>,
+    /// Requests with a directory of Kratix's making that no record explains.
+    pub left_over: HashSet<RequestKey>,
 }
 
 /// What a commit would do.
@@ -132,11 +141,17 @@ impl Engine {
 
     /// All records under a store root at the base (of all writers).
     pub fn records(&mut self, root: &RelPath) -> Result<Vec<Arc<Record>>, Error> {
+        self.survey(root).map(|survey| survey.records)
+    }
+
+    /// What lies under a store root at the base.
+    pub fn survey(&mut self, root: &RelPath) -> Result<Survey, Error> {
         let base = self.base()?;
         let transport = connect(&self.access, &mut self.transport)?;
         let mut stage = Stage::new(transport.repo(), base.tree, &mut self.indexes)?;
         stage.load(root)?;
-        Ok(stage.index(root).all().cloned().collect())
+        let left_over = stage.left_over(root)?;
+        Ok(Survey { records: stage.index(root).all().cloned().collect(), left_over })
     }
 
     /// Makes the remote hold what the changes ask for, in at most one commit, and answers each of them.

@@ -1,17 +1,27 @@
-//! What Kratix wrote into a flat store, as its own state files tell.
+//! What Kratix wrote: into a flat store, as its own state files tell; into a nested one, as its own
+//! directories do.
 
 use std::collections::HashSet;
 
 use git2::Repository;
 use serde::Deserialize;
 
-use super::git::tree::{Entry, Work};
-use super::index::join;
+use super::git::tree::{Dir, Entry, Work};
+use super::index::{Index, join};
+use super::records;
 use super::{Error, git};
-use crate::values::RelPath;
+use crate::values::{RelPath, RequestKey};
 
 /// The directory of Kratix's state files.
 pub(crate) const DIR: &str = ".kratix";
+
+/// The directory in which Kratix keeps the files of each pipeline, in the nested layout: the first digits of
+/// the MD5 of `.`.
+const PIPELINE: &[u8] = b"5058f";
+/// Where requests lie in the nested layout.
+const RESOURCES: &[u8] = b"resources";
+/// How many directories a destination's path can have to be found.
+const DEPTH: usize = 6;
 
 #[derive(Deserialize)]
 struct State {
@@ -53,4 +63,80 @@ pub(crate) fn listed(
         }
     }
     Ok(listed)
+}
+
+/// The requests that have a directory of Kratix's making somewhere below a store's root, which no record
+/// explains: `resources/<namespace>/<promise>/<name>/<pipeline>/5058f`.
+pub(crate) fn left_over(
+    repo: &Repository,
+    work: &mut Work,
+    root: &RelPath,
+    index: &Index,
+) -> Result<HashSet<RequestKey>, Error> {
+    let mut found = HashSet::new();
+    if let Some(dir) = work.dir(repo, root.as_str())? {
+        search(repo, &mut dir.clone(), "", DEPTH, index, &mut found)?;
+    }
+    Ok(found)
+}
+
+fn search(
+    repo: &Repository,
+    dir: &mut Dir,
+    path: &str,
+    depth: usize,
+    index: &Index,
+    found: &mut HashSet<RequestKey>,
+) -> Result<(), Error> {
+    for (name, below) in directories(repo, dir)? {
+        let path = join_text(path, &name);
+        if name.as_bytes() == RESOURCES {
+            requests(repo, below, &path, index, found)?;
+        } else if depth > 0 && name != records::DIR && name != DIR && name != "dependencies" {
+            search(repo, below, &path, depth - 1, index, found)?;
+        }
+    }
+    Ok(())
+}
+
+fn requests(
+    repo: &Repository,
+    resources: &mut Dir,
+    path: &str,
+    index: &Index,
+    found: &mut HashSet<RequestKey>,
+) -> Result<(), Error> {
+    for (namespace, promises) in directories(repo, resources)? {
+        for (promise, names) in directories(repo, promises)? {
+            for (name, pipelines) in directories(repo, names)? {
+                let explained = format!("{path}/{namespace}/{promise}/{name}")
+                    .parse()
+                    .is_ok_and(|path| index.dir_around(&path).is_some());
+                if explained {
+                    continue;
+                }
+                for (_, pipeline) in directories(repo, pipelines)? {
+                    if pipeline.entries(repo)?.contains_key(PIPELINE) {
+                        let (namespace, promise) = (namespace.clone(), promise.clone());
+                        found.insert(RequestKey { namespace, promise, name: name.clone() });
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn directories<'d>(
+    repo: &Repository,
+    dir: &'d mut Dir,
+) -> Result<impl Iterator<Item = (String, &'d mut Dir)> + use<'d>, Error> {
+    Ok(dir.entries(repo)?.iter_mut().filter_map(|(name, entry)| match entry {
+        Entry::Dir(dir) => Some((String::from_utf8_lossy(name).into_owned(), dir)),
+        Entry::Leaf(_) => None,
+    }))
+}
+
+fn join_text(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") }
 }

@@ -26,7 +26,7 @@ use crate::error::{Explain, Retry};
 use crate::manifest::Claim;
 use crate::values::{Owner, RelPath, RequestKey, Timestamp};
 
-pub use engine::{Access, Engine, Head, Preview, Published};
+pub use engine::{Access, Engine, Head, Preview, Published, Survey};
 pub use heads::Heads;
 pub use records::Record;
 

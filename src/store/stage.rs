@@ -9,8 +9,8 @@ use super::git::objects::Sink;
 use super::git::tree::{Dir, Entry, Found, Leaf, Work};
 use super::index::{Index, join};
 use super::records::{DIR, Record, file_name};
-use super::{Change, Error};
-use crate::values::{Owner, RelPath};
+use super::{Change, Error, kratix};
+use crate::values::{Owner, RelPath, RequestKey};
 
 /// The indexes of an engine, by store root.
 pub(crate) type Indexes = BTreeMap<RelPath, Index>;
@@ -95,6 +95,12 @@ impl<'a> Stage<'a> {
                 Err(error)
             }
         }
+    }
+
+    /// What Kratix left below a root that was loaded.
+    pub(crate) fn left_over(&mut self, root: &RelPath) -> Result<HashSet<RequestKey>, Error> {
+        let index = self.indexes.entry(root.clone()).or_default();
+        kratix::left_over(self.repo, &mut self.work, root, index)
     }
 
     /// The records of a root that was loaded.

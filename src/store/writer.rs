@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Access, Change, Chore, Engine, Error, Heads, Outcome, Record};
+use super::{Access, Change, Chore, Engine, Error, Heads, Outcome, Survey};
 use crate::values::{Branch, Owner, RelPath};
 
 /// How long a stopping operator waits for the push under way.
@@ -55,7 +55,7 @@ type Answer<T> = oneshot::Sender<Result<T, Error>>;
 struct Mailbox {
     tickets: HashMap<Owner, Ticket>,
     chores: Vec<(Chore, Answer<()>)>,
-    readings: Vec<(RelPath, Answer<Vec<Arc<Record>>>)>,
+    readings: Vec<(RelPath, Answer<Survey>)>,
     access: Option<Access>,
     stopping: bool,
     stopped: bool,
@@ -103,8 +103,8 @@ impl Writer {
         self.ask(|mailbox, answer| mailbox.chores.push((chore, answer)))
     }
 
-    /// Reads the records under a store root, from the remote as it is now.
-    pub fn records(&self, root: RelPath) -> BoxFuture<'static, Result<Vec<Arc<Record>>, Error>> {
+    /// Reads what lies under a store root, from the remote as it is now.
+    pub fn survey(&self, root: RelPath) -> BoxFuture<'static, Result<Survey, Error>> {
         self.ask(|mailbox, answer| mailbox.readings.push((root, answer)))
     }
 
@@ -183,7 +183,7 @@ impl Thread {
             }
         }
         for (root, answer) in work.readings {
-            let _ = answer.send(self.attempt(|engine| engine.refresh().and_then(|_| engine.records(&root))));
+            let _ = answer.send(self.attempt(|engine| engine.refresh().and_then(|_| engine.survey(&root))));
         }
         let (tickets, changes): (Vec<u64>, Vec<Change>) =
             work.tickets.into_values().map(|ticket| (ticket.id, ticket.change)).unzip();

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,6 +20,13 @@ func buildAll() error {
 		for _, name := range p.programs {
 			say("%s is %s", name, programs[name])
 		}
+	}
+	for _, name := range folderNames() {
+		path, err := folders[name].provide()
+		if err != nil {
+			return err
+		}
+		say("%s is %s", name, path)
 	}
 	return nil
 }
@@ -94,7 +102,15 @@ func (p *part) buildInto(dir, source string) error {
 	}
 	defer os.RemoveAll(building) // there is none left if all went well
 	logFile := filepath.Join(cache, p.binary+".log")
-	if err := p.compile(source, filepath.Join(building, p.binary), logFile); err != nil {
+	compiled := source
+	if p.copied != "" {
+		compiled = filepath.Join(cache, p.binary+".source")
+		defer os.RemoveAll(compiled)
+		if err := p.copyModule(source, compiled); err != nil {
+			return err
+		}
+	}
+	if err := p.compile(compiled, filepath.Join(building, p.binary), logFile); err != nil {
 		return err
 	}
 	for _, name := range p.programs {
@@ -116,9 +132,13 @@ func (p *part) compile(source, binary, logFile string) error {
 		return err
 	}
 	defer log.Close()
+	main := "."
+	if p.main != "" {
+		main = p.main
+	}
 	// -v makes the log a list of the packages compiled: the progress.
 	cmd := goCommand(source, "build", "-v", "-mod=readonly", "-trimpath", "-buildvcs=false",
-		"-tags", p.tags, "-ldflags", "-s -w "+p.ldflags, "-o", binary, ".")
+		"-tags", p.tags, "-ldflags", "-s -w "+p.ldflags, "-o", binary, main)
 	cgo := "CGO_ENABLED=0"
 	if p.cgo {
 		cgo = "CGO_ENABLED=1"
@@ -152,17 +172,41 @@ func (p *part) copyStatic(source, to string) error {
 	if p.staticModule == "" {
 		return nil
 	}
-	out, err := goCommand(source, "list", "-m", "-f", "{{.Dir}}", p.staticModule).Output()
+	module, err := moduleDir(source, p.staticModule)
 	if err != nil {
-		return fmt.Errorf("looking for the files of %s: %w", p.staticModule, explain(err))
+		return err
 	}
-	module := strings.TrimSpace(string(out))
 	for _, folder := range p.staticFolders {
 		if err := os.CopyFS(filepath.Join(to, folder), os.DirFS(filepath.Join(module, folder))); err != nil {
 			return fmt.Errorf("copying %s of %s: %w", folder, p.staticModule, err)
 		}
 	}
 	return nil
+}
+
+// copyModule copies the module to be built and lays the overlay over it.
+func (p *part) copyModule(source, to string) error {
+	module, err := moduleDir(source, p.copied)
+	if err != nil {
+		return err
+	}
+	if err := os.RemoveAll(to); err != nil {
+		return err
+	}
+	if err := os.CopyFS(to, os.DirFS(module)); err != nil {
+		return fmt.Errorf("copying %s: %w", p.copied, err)
+	}
+	overlay := os.DirFS(filepath.Join(source, "overlay"))
+	return fs.WalkDir(overlay, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(overlay, path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(to, path), text, 0o644)
+	})
 }
 
 // lock waits for a lock that ends with this process, whatever ends it.

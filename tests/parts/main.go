@@ -1,6 +1,7 @@
 // Parts builds and runs the real programs kept is tested against: etcd,
-// kube-apiserver, kube-controller-manager, kubectl and Gitea, as plain
-// processes, without containers. It serves the tests and people alike.
+// kube-apiserver, kube-controller-manager, kubectl, Gitea, Helm and the
+// External Secrets Operator, as plain processes, without containers. It serves
+// the tests and people alike.
 package main
 
 import (
@@ -8,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"time"
 )
 
 const usage = `usage: parts COMMAND
@@ -16,8 +18,9 @@ const usage = `usage: parts COMMAND
   check                     say which tools are missing on this machine
   path NAME                 print where a program is, building it if missing:
                             etcd, kube-apiserver, kube-controller-manager,
-                            kubectl, gitea, readers
-  up [--dir DIR] [--keep] [--env FILE]
+                            kubectl, gitea, readers, helm, eso; or a folder:
+                            argocd-crds, eso-crds, vcluster-chart
+  up [--eso] [--dir DIR] [--keep] [--env FILE]
                             run all servers until stdin ends or Ctrl-C
 `
 
@@ -36,16 +39,21 @@ func main() {
 	case command == "path" && len(args) == 1:
 		err = printPath(args[0])
 	case command == "up":
+		var o upOptions
 		flags := flag.NewFlagSet("up", flag.ExitOnError)
-		dir := flags.String("dir", "", "run in `DIR`, new or empty, and leave it in place at the end (default: a temporary directory)")
-		keep := flags.Bool("keep", false, "do not remove the temporary directory at the end")
-		env := flags.String("env", "", "write a `FILE` for shells to read: KUBECONFIG, PATH, GITEA_URL, GITEA_USER, GITEA_PASSWORD")
+		flags.BoolVar(&o.eso, "eso", false, "also run the External Secrets Operator and a 1Password Connect server")
+		flags.DurationVar(&o.lag, "connect-lag", 300*time.Millisecond, "have reads of the Connect server see a write only after this `TIME`")
+		flags.StringVar(&o.dir, "dir", "", "run in `DIR`, new or empty, and leave it in place at the end (default: a temporary directory)")
+		flags.BoolVar(&o.keep, "keep", false, "do not remove the temporary directory at the end")
+		flags.StringVar(&o.env, "env", "", "write a `FILE` for shells to read: KUBECONFIG, PATH, GITEA_URL, GITEA_USER, GITEA_PASSWORD, OP_CONNECT_HOST, OP_CONNECT_TOKEN")
 		flags.Parse(args)
 		if flags.NArg() > 0 {
 			err = fmt.Errorf("up: unexpected argument %q", flags.Arg(0))
 			break
 		}
-		err = up(*dir, *keep, *env)
+		err = up(o)
+	case command == "connect":
+		err = serveConnect(args)
 	default:
 		fmt.Fprint(os.Stderr, usage)
 		os.Exit(2)
@@ -63,6 +71,13 @@ func main() {
 var errReported = errors.New("already reported")
 
 func printPath(name string) error {
+	if f, known := folders[name]; known {
+		path, err := f.provide()
+		if err == nil {
+			fmt.Println(path)
+		}
+		return err
+	}
 	p, err := partOf(name)
 	if err != nil {
 		return err

@@ -17,9 +17,14 @@ type part struct {
 	dir      string   // its folder here, relative to this one
 	binary   string   // what is built
 	programs []string // what the binary can be run as
-	cgo      bool
-	tags     string
-	ldflags  string
+	// main is the package to build, or else the one in the folder.
+	main string
+	// copied names a module that is itself built, from a copy of it over
+	// which the folder's overlay is laid.
+	copied  string
+	cgo     bool
+	tags    string
+	ldflags string
 	// static names a module and the folders of it that the binary reads when
 	// it runs. They are copied beside the binary, so that it outlives a
 	// cleaning of the module cache.
@@ -33,6 +38,7 @@ type part struct {
 const (
 	kubernetesVersion = "v1.36.3"
 	giteaVersion      = "v1.26.0"
+	helmVersion       = "v3.22.0"
 )
 
 var (
@@ -64,9 +70,26 @@ var (
 		binary:   "readers",
 		programs: []string{"readers"},
 	}
+	helm = &part{
+		dir:      "helm",
+		binary:   "helm",
+		programs: []string{"helm"},
+		main:     "helm.sh/helm/v3/cmd/helm",
+		// Helm's own release build names the Kubernetes of its client-go, which
+		// charts see in .Capabilities.
+		ldflags: "-X helm.sh/helm/v3/internal/version.version=" + helmVersion +
+			" -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1" +
+			" -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=37",
+	}
+	eso = &part{
+		dir:      "eso",
+		binary:   "eso",
+		programs: []string{"eso"},
+		copied:   "github.com/external-secrets/external-secrets",
+	}
 	// In order of the time they take, the shortest first: a mistake in the
 	// setup shows early.
-	parts = []*part{readers, gitea, controlPlane}
+	parts = []*part{readers, helm, eso, gitea, controlPlane}
 )
 
 func partOf(program string) (*part, error) {
@@ -79,6 +102,7 @@ func partOf(program string) (*part, error) {
 			known = append(known, name)
 		}
 	}
+	known = append(known, folderNames()...)
 	return nil, fmt.Errorf("no part is called %q: there are %s", program, strings.Join(known, ", "))
 }
 
@@ -111,11 +135,13 @@ func (p *part) brought() map[string]string {
 
 // source is the part's folder. The harness builds from the checkout it was
 // itself built from, wherever it is started.
-func (p *part) source() (string, error) {
+func (p *part) source() (string, error) { return sourceDir(p.dir) }
+
+func sourceDir(name string) (string, error) {
 	_, file, _, _ := runtime.Caller(0)
-	dir := filepath.Join(filepath.Dir(file), p.dir)
+	dir := filepath.Join(filepath.Dir(file), name)
 	if _, err := os.Stat(filepath.Join(dir, "go.mod")); err != nil {
-		return "", fmt.Errorf("the sources of %s are not in %s: run this command from a checkout, as in `go -C tests/parts run . build`", p.binary, dir)
+		return "", fmt.Errorf("there is no go.mod in %s: run this command from a checkout, as in `go -C tests/parts run . build`", dir)
 	}
 	return dir, nil
 }

@@ -3,49 +3,19 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
-
-// An answer is one line of JSON on stdout: what a test needs to know.
-type answer struct {
-	Kubeconfig    string         `json:"kubeconfig"`
-	Kubectl       string         `json:"kubectl"`
-	APIServer     string         `json:"apiServer"`
-	Token         string         `json:"token"`
-	GiteaURL      string         `json:"giteaUrl"`
-	GiteaHTTPSURL string         `json:"giteaHttpsUrl"`
-	GiteaUser     string         `json:"giteaUser"`
-	GiteaPassword string         `json:"giteaPassword"`
-	GiteaRepos    string         `json:"giteaRepos"`
-	GiteaDir      string         `json:"giteaDir"`
-	CAFile        string         `json:"caFile"`
-	Dir           string         `json:"dir"`
-	Logs          string         `json:"logs"`
-	PID           int            `json:"pid"`
-	PIDs          map[string]int `json:"pids"`
-}
-
-// writeEnv writes what a shell needs to use the playground, if a file is named.
-func (a *answer) writeEnv(file string) error {
-	if file == "" {
-		return nil
-	}
-	text := fmt.Sprintf("export KUBECONFIG='%s' PATH='%s':\"$PATH\"\nexport GITEA_URL='%s' GITEA_USER='%s' GITEA_PASSWORD='%s'\n",
-		a.Kubeconfig, filepath.Dir(a.Kubectl), a.GiteaURL, a.GiteaUser, a.GiteaPassword)
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(file, []byte(text), 0o600)
-}
 
 // A playground is everything that runs.
 type playground struct {
@@ -54,20 +24,56 @@ type playground struct {
 	answer  answer
 }
 
-func up(dir string, keep bool, env string) error {
+// upOptions say what to run and where.
+type upOptions struct {
+	eso  bool
+	lag  time.Duration // of the Connect server
+	dir  string
+	keep bool
+	env  string
+}
+
+// builds are where the programs are that run.
+type builds struct {
+	kubernetes map[string]string
+	gitea      string
+	eso        string
+	esoCRDs    string
+}
+
+func (o upOptions) provide() (builds, error) {
+	var b builds
+	var err error
+	if b.kubernetes, err = controlPlane.provide(); err != nil {
+		return b, err
+	}
+	programs, err := gitea.provide()
+	if err != nil {
+		return b, err
+	}
+	b.gitea = programs["gitea"]
+	if !o.eso {
+		return b, nil
+	}
+	if programs, err = eso.provide(); err != nil {
+		return b, err
+	}
+	b.eso = programs["eso"]
+	b.esoCRDs, err = folders["eso-crds"].provide()
+	return b, err
+}
+
+func up(o upOptions) error {
 	// Before all else, so that no moment is left in which a signal would end
 	// this process without what comes after.
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer cancel()
 
-	kubernetesPrograms, err := controlPlane.provide()
+	built, err := o.provide()
 	if err != nil {
 		return err
 	}
-	giteaPrograms, err := gitea.provide()
-	if err != nil {
-		return err
-	}
+	dir, keep := o.dir, o.keep
 	if dir == "" {
 		dir, err = os.MkdirTemp("", "kept-parts-")
 	} else {
@@ -78,12 +84,12 @@ func up(dir string, keep bool, env string) error {
 		return err
 	}
 
-	ground, err := startAll(ctx, dir, kubernetesPrograms, giteaPrograms["gitea"])
+	ground, err := startAll(ctx, dir, o, built)
 	if err == nil {
-		if err = ground.answer.writeEnv(env); err == nil {
+		if err = ground.answer.writeEnv(o.env); err == nil {
 			ground.greet()
 			err = ground.serve(ctx)
-			os.Remove(env) // what it leads to is gone
+			os.Remove(o.env) // what it leads to is gone
 		}
 		ground.stopAll()
 	}
@@ -127,9 +133,9 @@ func newDir(dir string) (string, error) {
 
 // startAll starts everything in dir. Another program may have taken a port
 // since it was found free: then it starts over with others.
-func startAll(ctx context.Context, dir string, kubernetesPrograms map[string]string, giteaProgram string) (*playground, error) {
+func startAll(ctx context.Context, dir string, o upOptions, built builds) (*playground, error) {
 	for try := 1; ; try++ {
-		ground, err := startOnce(ctx, dir, kubernetesPrograms, giteaProgram)
+		ground, err := startOnce(ctx, dir, o, built)
 		if err == nil {
 			return ground, nil
 		}
@@ -147,12 +153,12 @@ func startAll(ctx context.Context, dir string, kubernetesPrograms map[string]str
 	}
 }
 
-func startOnce(ctx context.Context, dir string, kubernetesPrograms map[string]string, giteaProgram string) (*playground, error) {
+func startOnce(ctx context.Context, dir string, o upOptions, built builds) (*playground, error) {
 	logs := filepath.Join(dir, "logs")
 	if err := os.Mkdir(logs, 0o755); err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(4)
+	ports, err := freePorts(6)
 	if err != nil {
 		return nil, err
 	}
@@ -160,17 +166,26 @@ func startOnce(ctx context.Context, dir string, kubernetesPrograms map[string]st
 	if err != nil {
 		return nil, fmt.Errorf("making a CA: %w", err)
 	}
-	k, err := newKubernetes(filepath.Join(dir, "kubernetes"), ca, kubernetesPrograms, ports[:3])
+	k, err := newKubernetes(filepath.Join(dir, "kubernetes"), ca, built.kubernetes, ports[:3])
 	if err != nil {
 		return nil, err
 	}
-	g, err := newGitea(filepath.Join(dir, "gitea"), giteaProgram, ports[3])
+	g, err := newGitea(filepath.Join(dir, "gitea"), built.gitea, ports[3])
 	if err != nil {
 		return nil, err
 	}
 
 	ground := &playground{supervisor: newSupervisor(logs), servers: map[string]*server{}}
-	for _, server := range append(k.servers, g.server) {
+	all := append(k.servers, g.server)
+	var e *esoServers
+	if o.eso {
+		e, err = newESO(filepath.Join(dir, "eso"), k, built, o.lag, ports[4:])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, e.connect, e.operator)
+	}
+	for _, server := range all {
 		ground.servers[server.name] = server
 	}
 
@@ -187,6 +202,11 @@ func startOnce(ctx context.Context, dir string, kubernetesPrograms map[string]st
 			if kubernetesErr = ground.startTold(ctx, server); kubernetesErr != nil {
 				giveUp()
 				return
+			}
+		}
+		if o.eso {
+			if kubernetesErr = e.start(ctx, ground); kubernetesErr != nil {
+				giveUp()
 			}
 		}
 	}()
@@ -216,7 +236,7 @@ func startOnce(ctx context.Context, dir string, kubernetesPrograms map[string]st
 	}
 	ground.answer = answer{
 		Kubeconfig:    k.kubeconfig,
-		Kubectl:       kubernetesPrograms["kubectl"],
+		Kubectl:       built.kubernetes["kubectl"],
 		APIServer:     k.url,
 		Token:         k.token,
 		GiteaURL:      g.url,
@@ -231,6 +251,9 @@ func startOnce(ctx context.Context, dir string, kubernetesPrograms map[string]st
 		PID:           os.Getpid(),
 		PIDs:          map[string]int{},
 	}
+	if o.eso {
+		ground.answer.ConnectURL, ground.answer.ConnectToken, ground.answer.ConnectVault = e.connectURL, e.token, connectVault
+	}
 	for name := range ground.servers {
 		ground.answer.PIDs[name] = ground.pid(name)
 	}
@@ -244,6 +267,11 @@ func (ground *playground) startTold(ctx context.Context, server *server) error {
 		err = fmt.Errorf("%w\n%s", err, tail(ground.logFile(server.name)))
 	}
 	return err
+}
+
+// names lists the servers.
+func (ground *playground) names() string {
+	return strings.Join(slices.Sorted(maps.Keys(ground.servers)), ", ")
 }
 
 func (ground *playground) portTaken() bool {
@@ -267,27 +295,6 @@ func removeContents(dir string) error {
 		}
 	}
 	return nil
-}
-
-func (ground *playground) greet() {
-	a := ground.answer
-	printLine(a)
-	fmt.Fprintf(os.Stderr, `
-Kubernetes and Gitea are running. Objects are stored, but no Pod will run.
-
-  export KUBECONFIG=%s
-  alias kubectl=%s
-  kubectl get namespaces
-
-  Gitea      %s
-             %s, with the CA %s
-  user       %s
-  password   %s
-  logs       %s
-
-End with Ctrl-C. Commands on standard input: stop, start or kill, and one of
-etcd, apiserver, controller-manager, gitea.
-`, a.Kubeconfig, a.Kubectl, a.GiteaURL, a.GiteaHTTPSURL, a.CAFile, a.GiteaUser, a.GiteaPassword, a.Logs)
 }
 
 // serve carries out commands from stdin until it is told to end, or until a
@@ -344,7 +351,7 @@ type outcome struct {
 }
 
 func (ground *playground) carryOut(ctx context.Context, words []string) outcome {
-	err := fmt.Errorf("unknown command %q: say stop, start or kill, and one of etcd, apiserver, controller-manager, gitea", strings.Join(words, " "))
+	err := fmt.Errorf("unknown command %q: say stop, start or kill, and one of %s", strings.Join(words, " "), ground.names())
 	pid := 0
 	if len(words) == 2 {
 		name := words[1]
@@ -384,12 +391,4 @@ func (ground *playground) stopAll() {
 	ground.mu.Lock()
 	ground.killOrphans()
 	ground.mu.Unlock()
-}
-
-func printLine(value any) {
-	line, err := json.Marshal(value)
-	if err != nil {
-		panic(err) // plain structs of ours
-	}
-	fmt.Println(string(line))
 }

@@ -78,10 +78,10 @@ fn records_and_chores_are_answered() {
     let repo = scratch.bare("r");
     commit(&mut open(&repo), change("a").owns("a", &[("x", "1")]));
     let (writer, mut events) = spawn(access(&repo));
-    assert_eq!(block_on(writer.records(path(""))).unwrap().len(), 1);
+    assert_eq!(block_on(writer.survey(path(""))).unwrap().records.len(), 1);
     submit(&writer, 2, change("b").owns("b", &[("x", "1")]));
     outcome(&mut events, 2).unwrap();
-    assert_eq!(block_on(writer.records(path(""))).unwrap().len(), 2);
+    assert_eq!(block_on(writer.survey(path(""))).unwrap().records.len(), 2);
     let files = file_map(&[("canary", "c")]);
     block_on(writer.chore(Chore::Ensure { files })).unwrap();
     assert_eq!(content(&repo, "canary"), "c");

@@ -1,7 +1,6 @@
 //! The hub's side for stores and destinations: what they are, and whether they can be used.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Hub;
@@ -11,7 +10,7 @@ use crate::error::Explain;
 use crate::known::Site;
 use crate::placement::{Branch, Destination, Landscape, StateStore};
 use crate::store::writer::Writer;
-use crate::store::{self, Access, Record};
+use crate::store::{self, Access, Survey};
 use crate::values::RelPath;
 
 impl Hub {
@@ -87,7 +86,7 @@ impl Hub {
     pub(in crate::controller) fn judged(
         &self,
         store: StateStore,
-        found: Result<Option<Vec<Arc<Record>>>, store::Error>,
+        found: Result<Option<Survey>, store::Error>,
     ) -> Duration {
         let mut state = self.state();
         let site = store.site();
@@ -97,9 +96,13 @@ impl Hub {
             state.leave_behind();
         }
         let usable = match found {
-            Ok(records) => {
-                if let Some(records) = records {
-                    state.learn(&site, &records, &self.writer, &self.settings.adopt);
+            Ok(survey) => {
+                if let Some(survey) = survey {
+                    state.learn(&site, survey, &self.writer, &self.settings.adopt);
+                    // Whoever was in conflict with what the memory had missed may plan anew.
+                    for contender in &state.contested {
+                        self.look_at(contender);
+                    }
                 }
                 Usable::Yes
             }

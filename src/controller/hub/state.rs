@@ -1,15 +1,18 @@
 //! What the hub remembers, and how it learns and forgets.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::controller::progress::Progress;
 use crate::known::{Known, KnownPlace, Site};
 use crate::placement::{Branch, Landscape, Remote};
+use crate::promises::{self, Promise};
 use crate::store::writer::Writer;
-use crate::store::{self, Access, Record};
+use crate::store::{self, Access, Survey};
 use crate::values::RequestKey;
+
+/// What is expected at the start: the requests of a promise.
+pub(super) const PROMISE: &str = "promise";
 
 /// Whether a store can be used.
 #[derive(Clone, Debug)]
@@ -24,7 +27,8 @@ pub(super) enum Usable {
 pub(super) struct State {
     pub(super) landscape: Landscape,
     pub(super) usable: BTreeMap<String, Usable>,
-    /// Stores and destinations that existed at the start and have not been looked at yet.
+    /// Stores and destinations that existed at the start and have not been looked at yet, and promises whose
+    /// requests have not been listed yet.
     pub(super) expected: BTreeSet<(&'static str, String)>,
     /// Sites whose records have been read.
     pub(super) read: BTreeSet<Site>,
@@ -38,8 +42,14 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn is_settled(&self) -> bool {
-        self.expected.is_empty()
+    /// Whether everything that decides about a promise's requests has been met: the stores, the destinations,
+    /// and the requests of the promises that may have to do with them, which are those of the same group.
+    pub(super) fn is_settled_for(&self, promise: &dyn Promise) -> bool {
+        let related = |name: &str| {
+            let other = promises::all().iter().find(|other| other.name() == name);
+            other.is_some_and(|other| other.crd().spec.group == promise.crd().spec.group)
+        };
+        !self.expected.iter().any(|(what, name)| *what != PROMISE || related(name))
     }
 
     /// Whether a store was found to be in order when it was last looked at.
@@ -47,9 +57,9 @@ impl State {
         matches!(self.usable.get(store), Some(Usable::Yes))
     }
 
-    /// Something that was expected has been looked at; true if it was the last.
+    /// Something that was expected has been looked at; true if requests may have waited for it alone.
     pub(super) fn arrived(&mut self, what: &'static str, name: &str) -> bool {
-        self.expected.remove(&(what, name.to_owned())) && self.expected.is_empty()
+        self.expected.remove(&(what, name.to_owned())) && self.expected.iter().all(|(what, _)| *what == PROMISE)
     }
 
     /// A request with files at a destination that is being deleted waits until that is dealt with.
@@ -85,9 +95,10 @@ impl State {
     }
 
     /// Takes a site's records as what is known there.
-    pub(super) fn learn(&mut self, site: &Site, records: &[Arc<Record>], writer: &str, adopt: &[String]) {
+    pub(super) fn learn(&mut self, site: &Site, survey: Survey, writer: &str, adopt: &[String]) {
         self.known.forget_site(site);
-        for record in records {
+        self.known.found_left_over(site, survey.left_over);
+        for record in &survey.records {
             let owner = &record.owner;
             if owner.writer != writer && !adopt.contains(&owner.writer) {
                 continue;
@@ -113,6 +124,9 @@ impl State {
             self.known.forget(&change.owner.key, &Site { branch: branch.clone(), root: root.clone() });
         }
         for place in KnownPlace::wanted(branch, change).filter(|place| !left_behind(&self.landscape, place)) {
+            for superseded in &change.supersedes {
+                self.known.forget(superseded, &place.site);
+            }
             self.known.add(&change.owner.key, place, &change.claims);
         }
     }

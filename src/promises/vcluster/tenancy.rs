@@ -77,7 +77,7 @@ impl<'a> Tenancy<'a> {
         self.namespace(field, namespace).or_else(|| {
             let here = Peers::residence(namespace);
             let present = self.known.peers.offering(&here).into_iter();
-            let recorded = self.known.requests().filter(|request| request.namespace == namespace);
+            let recorded = self.known.requests_in(namespace);
             let other = present.chain(recorded).filter(|other| *other != self.request && !belongs(other)).min()?;
             Some(Mistake::new(
                 field,

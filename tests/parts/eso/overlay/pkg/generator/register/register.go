@@ -1,0 +1,2 @@
+// Package register names the generators that are built in: none.
+package register
