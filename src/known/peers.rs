@@ -78,6 +78,11 @@ impl Peers {
         self.all.get(request)
     }
 
+    /// Who asks for something, in no order.
+    pub fn asking(&self, claim: &Claim) -> impl Iterator<Item = &RequestKey> {
+        self.asking.get(claim).into_iter().flatten()
+    }
+
     /// Who offers something, the oldest first.
     pub fn offering(&self, claim: &Claim) -> Vec<&RequestKey> {
         let mut found: Vec<&RequestKey> = self.offering.get(claim).into_iter().flatten().collect();

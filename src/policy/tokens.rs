@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use regex::Regex;
+use regex::{RegexSet, RegexSetBuilder};
 use serde_json::Value;
 
 /// What tokens of well-known services look like. Each needs the length of a real one, so that prose
@@ -37,11 +37,13 @@ const TOKENS: &[(&str, &str)] = &[
 
 /// The first credential in the text, as people call it.
 pub(super) fn find(text: &str) -> Option<&'static str> {
-    static COMPILED: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {
-        TOKENS.iter().filter_map(|(name, pattern)| Some((*name, Regex::new(pattern).ok()?))).collect()
-    });
-    let known = COMPILED.iter().find(|(_, pattern)| pattern.is_match(text)).map(|(name, _)| *name);
-    known.or_else(|| jwt(text)).or_else(|| encoded_key(text))
+    // All at once: one walk over a text is a twentieth of one for each. Words end where ASCII ones do, or
+    // a text of other letters would be walked by a slower engine.
+    static COMPILED: LazyLock<Option<RegexSet>> =
+        LazyLock::new(|| RegexSetBuilder::new(TOKENS.iter().map(|(_, pattern)| pattern)).unicode(false).build().ok());
+    let all = COMPILED.as_ref()?;
+    let known = all.is_match(text).then(|| all.matches(text).iter().next()).flatten();
+    known.map(|i| TOKENS[i].0).or_else(|| jwt(text)).or_else(|| encoded_key(text))
 }
 
 /// A JSON Web Token: three parts of base64url, of which the first is a JSON object that says `alg`.

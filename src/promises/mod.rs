@@ -12,6 +12,7 @@ mod vcluster_core;
 mod vcluster_coredns;
 mod vcluster_kubeconfig_external_secret;
 mod vcluster_kubeconfig_sync;
+mod vcluster_orchestrator;
 
 pub use registry::{Lingering, Promise, Refusal, all, by_kind};
 pub use request::Request;

@@ -10,6 +10,7 @@ use super::vcluster_core::VclusterCore;
 use super::vcluster_coredns::VclusterCoredns;
 use super::vcluster_kubeconfig_external_secret::VclusterKubeconfigExternalSecret;
 use super::vcluster_kubeconfig_sync::VclusterKubeconfigSync;
+use super::vcluster_orchestrator::VclusterOrchestrator;
 use crate::config::{DestinationSelector, Settings};
 use crate::error::{Explain, Invalid, Mistake, Retry};
 use crate::known::{Known, Peer};
@@ -118,6 +119,7 @@ impl Explain for Refusal {
 pub fn all() -> &'static [&'static dyn Promise] {
     &[
         &TeamPromise,
+        &VclusterOrchestrator,
         &VclusterCore,
         &VclusterCoredns,
         &VclusterKubeconfigSync,

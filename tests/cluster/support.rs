@@ -55,6 +55,13 @@ fn harness() -> &'static Path {
     })
 }
 
+/// Where a real part is, built if it is missing.
+pub fn part(name: &str) -> PathBuf {
+    let found = Command::new(harness()).args(["path", name]).output().expect("the harness runs");
+    assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+    PathBuf::from(String::from_utf8_lossy(&found.stdout).trim())
+}
+
 impl World {
     /// Starts a control plane with kept's kinds, and a Gitea.
     pub fn new() -> Self {
@@ -67,9 +74,19 @@ impl World {
 
     /// Starts a control plane and a Gitea.
     pub fn empty() -> Self {
+        Self::up(&[])
+    }
+
+    /// Starts the External Secrets Operator and a 1Password Connect server too.
+    pub fn with_eso() -> Self {
+        Self::up(&["--eso"])
+    }
+
+    fn up(options: &[&str]) -> Self {
         let slot = slot();
         let mut parts = Command::new(harness())
             .arg("up")
+            .args(options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

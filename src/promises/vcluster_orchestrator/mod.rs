@@ -1,0 +1,65 @@
+//! The promise `vcluster-orchestrator`: a virtual cluster with all that belongs to it, as one request.
+//!
+//! It is made of other promises' work: their plans are made here and their renderers called, and each
+//! one's files lie in a directory of its name.
+
+mod chart;
+mod compose;
+mod fields;
+mod identity;
+mod network;
+mod plan;
+mod presets;
+mod rules;
+mod values;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use serde::Deserialize;
+
+use super::vcluster::VCLUSTER;
+use super::{Promise, Refusal, Request};
+use crate::api::vcluster_orchestrator::Exposure;
+use crate::api::{Kind, VClusterOrchestrator};
+use crate::config::{DestinationSelector, Settings};
+use crate::known::{Known, Peer, Peers};
+use crate::manifest::Output;
+use compose::compose;
+use identity::Identity;
+use network::Address;
+use plan::Plan;
+
+/// See the module.
+pub(super) struct VclusterOrchestrator;
+
+impl Promise for VclusterOrchestrator {
+    fn name(&self) -> &'static str {
+        "vcluster-orchestrator"
+    }
+
+    fn crd(&self) -> &CustomResourceDefinition {
+        VClusterOrchestrator::definition()
+    }
+
+    fn selectors<'a>(&self, settings: &'a Settings) -> &'a [DestinationSelector] {
+        &settings.promises.vcluster.destination_selectors
+    }
+
+    fn identity(&self) -> Option<(&'static str, &'static str)> {
+        Some(("spec.name", VCLUSTER))
+    }
+
+    fn peer(&self, request: &Request, _: &Settings) -> Peer {
+        let text = |field: &str| request.spec[field].as_str();
+        let Some(name) = text("name") else { return Peer::default() };
+        let identity = Identity::new(&request.key, name, text("targetNamespace"), text("projectName"));
+        let exposure = Exposure::deserialize(&request.spec["exposure"]).unwrap_or_default();
+        let address = Address::wanted(&exposure, &mut Vec::new()).offer();
+        // A namespace with other people's requests is refused, and an address that somebody has.
+        let asks = [Peers::residence(&identity.namespace)].into_iter().chain(address.clone()).collect();
+        Peer { created: None, offers: identity.claims().into_iter().chain(address).collect(), asks }
+    }
+
+    fn render(&self, request: &Request, settings: &Settings, known: &Known) -> Result<Output, Refusal> {
+        Ok(compose(Plan::new(request, settings, known)?, &settings.promises.vcluster))
+    }
+}
