@@ -78,7 +78,7 @@ fn vclusters() {
     for request in
         orchestrators.iter().map(String::as_str).chain(["vcluster-payments/vcluster-orchestrator/payments-cluster"])
     {
-        assert_eq!(printed[2].matches(&format!("\nresources/{request}/")).count(), 8, "{request}: {}", printed[2]);
+        assert_eq!(printed[2].matches(&format!("\nresources/{request}/")).count(), 12, "{request}: {}", printed[2]);
     }
 }
 

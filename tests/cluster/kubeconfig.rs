@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
+use crate::manifests::destination;
 use crate::support::World;
 
 const NAMESPACE: &str = "vcluster-dev";
@@ -27,26 +28,7 @@ fn manifests() -> Vec<Value> {
     let text = String::from_utf8_lossy(&rendered.stdout);
     let objects: Vec<Value> = serde_saphyr::from_multiple(&text).expect("readable YAML");
     let dev = objects.into_iter().filter(|object| object["metadata"]["labels"]["instance"] == "dev");
-    dev.flat_map(one_each).collect()
-}
-
-/// One `PushSecret` for each property. The operator writes the properties of one after the other and does not
-/// wait until it can read what it wrote: all but the first may meet a conflict, and every try begins with the
-/// first again, so that with several neither a deletion nor, with a longer lag, a rotation comes to an end.
-fn one_each(object: Value) -> Vec<Value> {
-    if object["kind"] != "PushSecret" {
-        return vec![object];
-    }
-    let entries = object["spec"]["data"].as_array().unwrap().clone();
-    let single = |entry: Value| {
-        let mut one = object.clone();
-        let property = entry["match"]["secretKey"].as_str().unwrap().to_owned();
-        one["metadata"]["name"] = format!("vcluster-dev-{}", property.to_lowercase()).into();
-        one["spec"]["template"]["data"] = json!({ &property: object["spec"]["template"]["data"][&property] });
-        one["spec"]["data"] = json!([entry]);
-        one
-    };
-    entries.into_iter().map(single).collect()
+    dev.collect()
 }
 
 /// The Secret that the vcluster writes, with a certificate. All that it holds is named after `tag`.
@@ -315,4 +297,51 @@ fn an_item_deleted_by_hand_holds_up_deletion_until_the_finalizers_are_taken_off(
     // The vcluster may come back.
     world.apply_manifests();
     world.wait_pushed("first-login");
+}
+
+#[test]
+fn a_deleted_request_says_what_it_waits_for_and_goes_when_that_is_gone() {
+    let mut world = World::with_store();
+    world.install();
+    world.repository("state");
+    world.kubectl(&["create", "namespace", "platform-requests"]);
+    world.apply(&(world.secret() + &world.store("state", "") + &destination("host", "state", "host", "")));
+    world.kubectl(&["label", "destination", "host", "capability.vcluster=true"]);
+    world.start("");
+    let request = "vclusterkubeconfigsync dev -n platform-requests";
+    world.apply(&format!(
+        "apiVersion: platform.integratn.tech/v1alpha1\nkind: VClusterKubeconfigSync\nmetadata: {{name: dev, namespace: platform-requests}}\nspec: {{name: dev, targetNamespace: {NAMESPACE}, hostname: dev.integratn.tech}}\n"
+    ));
+    world.wait_ready("vclusterkubeconfigsync/dev -n platform-requests");
+    // As Argo CD does with what was committed.
+    world.apply(&certificate("first-login"));
+    world.apply_manifests();
+    world.wait_pushed("first-login");
+    world.kubectl(&["wait", "--for=condition=Ready", "pushsecrets", "--all", "-n", NAMESPACE, "--timeout=100s"]);
+
+    let id = world.items()[0]["id"].as_str().unwrap().to_owned();
+    world.connect("DELETE", &format!("/{id}"), "");
+    world.eventually("the item is gone", || world.items().is_empty().then_some(()));
+    world.kubectl(&["delete", "vclusterkubeconfigsync", "dev", "-n", "platform-requests", "--wait=false"]);
+    let message = world.wait_reason(request, "Lingering");
+    assert!(message.contains("waiting for Argo CD to delete the PushSecret"), "{message}");
+    assert_eq!(world.files("state", "main").len(), 2, "the files are gone already");
+    world.kubectl(&["delete", "pushsecrets", "--all", "-n", NAMESPACE, "--wait=false"]);
+    // What the status says to do is done, until it says nothing more.
+    world.eventually("the request is gone", || {
+        let ready = world.condition(request, "Ready");
+        let Some(message) = ready["message"].as_str() else { return world.get(request).is_null().then_some(()) };
+        if message.contains("key not found in 1Password Vaults") {
+            let command = message.split_once("let it go: kubectl ").expect("a way out").1;
+            let way_out = Command::new("sh")
+                .args(["-c", &format!("{} {command}", world.info("kubectl"))])
+                .env("KUBECONFIG", world.info("kubeconfig"))
+                .output()
+                .expect("a shell");
+            let words = String::from_utf8_lossy(&way_out.stderr);
+            // It may be a moment old.
+            assert!(way_out.status.success() || words.contains("not found"), "{command}: {words}");
+        }
+        None
+    });
 }

@@ -66,10 +66,15 @@ impl World {
     /// Starts a control plane with kept's kinds, and a Gitea.
     pub fn new() -> Self {
         let world = Self::empty();
-        let crds = Command::new(env!("CARGO_BIN_EXE_kept")).arg("crd").output().expect("kept runs");
-        world.apply(&String::from_utf8_lossy(&crds.stdout));
-        world.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
+        world.install();
         world
+    }
+
+    /// Makes kept's kinds known.
+    pub fn install(&self) {
+        let crds = Command::new(env!("CARGO_BIN_EXE_kept")).arg("crd").output().expect("kept runs");
+        self.apply(&String::from_utf8_lossy(&crds.stdout));
+        self.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
     }
 
     /// Starts a control plane and a Gitea.

@@ -54,7 +54,11 @@ fn names_made_of_the_vclusters() {
             "vcluster-core/namespace-vcluster-demo.yaml",
             "vcluster-coredns/configmap-vc-demo-coredns.yaml",
             "vcluster-kubeconfig-external-secret/externalsecret-vcluster-demo-kubeconfig.yaml",
+            "vcluster-kubeconfig-sync/pushsecret-vcluster-demo-argocd-config.yaml",
+            "vcluster-kubeconfig-sync/pushsecret-vcluster-demo-argocd-name.yaml",
+            "vcluster-kubeconfig-sync/pushsecret-vcluster-demo-argocd-server.yaml",
             "vcluster-kubeconfig-sync/pushsecret-vcluster-demo-kubeconfig.yaml",
+            "vcluster-kubeconfig-sync/pushsecret-vcluster-demo-notesplain.yaml",
         ]
     );
     let namespaced = |path: &str| at(&output, path)["metadata"]["namespace"].clone();
