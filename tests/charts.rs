@@ -1,5 +1,6 @@
 //! The Helm values of a vcluster against the real chart: Helm checks them by the chart's own
 //! `values.schema.json`, and renders.
+#![allow(clippy::unwrap_used)]
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

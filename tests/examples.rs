@@ -64,6 +64,24 @@ fn two_repositories() {
     untouched();
 }
 
+#[test]
+fn vclusters() {
+    let desk = Desk::new();
+    copy(&of_repository("examples/vclusters"), &desk.path("two/examples/vclusters"));
+    let readme = fs::read_to_string(desk.path("two/examples/vclusters/README.md")).expect("a README");
+    let block = readme.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).expect("commands");
+    let printed: Vec<String> = block.lines().map(|line| shell(&desk, line)).collect();
+    assert_eq!(printed[0].matches(" created ").count(), 11, "{}", printed[0]);
+    assert_eq!(printed[1], "", "nothing is left to change");
+    let orchestrators =
+        ["lab", "media", "sandbox"].map(|name| format!("platform-requests/vcluster-orchestrator/{name}"));
+    for request in
+        orchestrators.iter().map(String::as_str).chain(["vcluster-payments/vcluster-orchestrator/payments-cluster"])
+    {
+        assert_eq!(printed[2].matches(&format!("\nresources/{request}/")).count(), 12, "{request}: {}", printed[2]);
+    }
+}
+
 /// Runs a line of a README in the example's directory.
 #[track_caller]
 fn shell(desk: &Desk, line: &str) -> String {

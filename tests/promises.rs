@@ -78,6 +78,26 @@ fn every_promise_renders_its_golden_tree() {
 }
 
 #[test]
+fn every_example_renders_its_golden_tree() {
+    for example in ["teams", "vclusters"] {
+        let out = tempfile::tempdir().expect("a directory");
+        let done = std::process::Command::new(env!("CARGO_BIN_EXE_kept"))
+            .arg("render")
+            .arg("-f")
+            .arg(repository().join("examples").join(example))
+            .arg("--out")
+            .arg(out.path().join("rendered"))
+            .output()
+            .expect("kept runs");
+        assert!(done.status.success(), "{example}: {}", String::from_utf8_lossy(&done.stderr));
+        let mut rendered = Tree::new();
+        read_tree(&out.path().join("rendered"), &out.path().join("rendered"), &mut rendered);
+        // Not beside the requests: what is rendered is no request.
+        assert_tree(&repository().join("tests/golden").join(example), &rendered);
+    }
+}
+
+#[test]
 fn crds_are_the_ones_the_program_serves() {
     let wanted = api::crds().into_iter().map(|crd| {
         let value = serde_json::to_value(&crd).expect("a CRD is JSON");

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::vcluster::{self, REFRESH, Tenancy, credential_annotations, file, metadata, store_ref};
-use super::{Promise, Refusal, Request};
+use super::vcluster::{self, Tenancy, credential_annotations, file, metadata, store_ref};
+use super::{Lingering, Promise, Refusal, Request};
 use crate::api::{Kind, VClusterKubeconfigSync, VClusterKubeconfigSyncSpec};
 use crate::config::{DestinationSelector, SecretStore, Settings};
 use crate::error::Mistake;
@@ -32,6 +32,13 @@ impl Promise for VclusterKubeconfigSync {
 
     fn peer(&self, request: &Request, _: &Settings) -> Peer {
         vcluster::peer_with_credentials(request)
+    }
+
+    fn lingering(&self, request: &Request, settings: &Settings) -> Vec<Lingering> {
+        let Ok(spec) = vcluster::spec::<VClusterKubeconfigSyncSpec>(request) else { return Vec::new() };
+        let namespace = spec.target_namespace.unwrap_or_else(|| request.key.namespace.clone());
+        let item = spec.onepassword_item.unwrap_or_else(|| settings.promises.vcluster.secrets.item_of(&spec.name));
+        lingering(&spec.name, &namespace, &item)
     }
 
     fn render(&self, request: &Request, settings: &Settings, known: &Known) -> Result<Output, Refusal> {
@@ -116,34 +123,46 @@ const ARGOCD_CONFIG: &str = r#"{{- $ca := index . "certificate-authority" | b64e
 /// properties are deleted nothing that is left holds a credential.
 const NOTES: &str = "Written by kept from the Secret of the vcluster; changes made here are overwritten.";
 
-/// The `PushSecret` `vcluster-{name}-kubeconfig`.
+/// How often the item is compared with the Secret, which the operator does not watch. Each time writes each
+/// property, changed or not, and 1Password keeps all those versions; who cannot wait has the annotation.
+const PUSH: &str = "15m0s";
+
+/// The properties of the item, in the order in which their objects are applied. The first one makes the item,
+/// which must not be `notesPlain`: the server adds notes of its own to a new item.
+const PROPERTIES: [&str; 5] = ["argocd-config", "argocd-name", "argocd-server", "kubeconfig", "notesPlain"];
+
+/// The `PushSecret` of a property.
+fn object_name(vcluster: &str, property: &str) -> String {
+    format!("vcluster-{vcluster}-{}", property.to_ascii_lowercase())
+}
+
+/// A `PushSecret` `vcluster-{name}-{property}` for each property of the item. One for all of them would never
+/// come to the end of its deletion: with 1Password Connect, whose reads lag behind its writes, the operator
+/// meets a conflict at the second property and begins again with the first
+/// (external-secrets/external-secrets#5753).
 pub(super) fn files(plan: &Plan) -> BTreeMap<RelPath, Content> {
-    let name = format!("vcluster-{}", plan.name);
-    let templates = [
-        ("kubeconfig", "{{ .config }}"),
-        ("argocd-name", name.as_str()),
-        ("argocd-server", &plan.server),
-        ("argocd-config", ARGOCD_CONFIG),
-        ("notesPlain", NOTES),
-    ];
-    let entry = |(property, _): &(&str, &str)| {
-        json!({
-            "match": { "secretKey": property, "remoteRef": { "remoteKey": plan.item, "property": property } },
-            "conversionStrategy": "None",
-        })
+    PROPERTIES.map(|property| file(push_secret(plan, property))).into()
+}
+
+fn push_secret(plan: &Plan, property: &str) -> Value {
+    let text = match property {
+        "argocd-config" => ARGOCD_CONFIG.to_owned(),
+        "argocd-name" => format!("vcluster-{}", plan.name),
+        "argocd-server" => plan.server.clone(),
+        "kubeconfig" => "{{ .config }}".to_owned(),
+        _ => NOTES.to_owned(),
     };
-    let data: Map<String, Value> = templates.map(|(key, text)| (key.to_owned(), text.into())).into_iter().collect();
-    let push_secret = json!({
+    json!({
         "apiVersion": "external-secrets.io/v1alpha1",
         "kind": "PushSecret",
         "metadata": metadata(
             &plan.name,
-            &format!("{name}-kubeconfig"),
+            &object_name(&plan.name, property),
             &plan.namespace,
             &credential_annotations(plan.reconcile_at.as_deref()),
         ),
         "spec": {
-            "refreshInterval": REFRESH,
+            "refreshInterval": PUSH,
             "updatePolicy": "Replace",
             "deletionPolicy": "Delete",
             "secretStoreRefs": [store_ref(&plan.store)],
@@ -152,10 +171,28 @@ pub(super) fn files(plan: &Plan) -> BTreeMap<RelPath, Content> {
                 "engineVersion": "v2",
                 "mergePolicy": "Replace",
                 "metadata": {},
-                "data": data,
+                "data": { property: text },
             },
-            "data": templates.iter().map(entry).collect::<Vec<_>>(),
+            "data": [{
+                "match": { "secretKey": property, "remoteRef": { "remoteKey": plan.item, "property": property } },
+                "conversionStrategy": "None",
+            }],
         },
-    });
-    [file(push_secret)].into()
+    })
+}
+
+/// What the operator of the credentials has to take out of 1Password once the files are gone.
+pub(super) fn lingering(vcluster: &str, namespace: &str, item: &str) -> Vec<Lingering> {
+    let one = |property: &str| Lingering {
+        group: "external-secrets.io",
+        version: "v1alpha1",
+        kind: "PushSecret",
+        plural: "pushsecrets",
+        namespace: namespace.to_owned(),
+        name: object_name(vcluster, property),
+        help: format!(
+            "See that the secret store works; if the item {item} is gone from 1Password, nothing is left to delete"
+        ),
+    };
+    PROPERTIES.map(one).into()
 }

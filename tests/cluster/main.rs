@@ -3,8 +3,10 @@
 
 #![allow(unreachable_pub, clippy::unwrap_used, reason = "a test program has no callers")]
 
+mod accepted;
 mod failures;
 mod git;
+mod kubeconfig;
 mod life;
 mod manifests;
 mod moves;

@@ -55,21 +55,43 @@ fn harness() -> &'static Path {
     })
 }
 
+/// Where a real part is, built if it is missing.
+pub fn part(name: &str) -> PathBuf {
+    let found = Command::new(harness()).args(["path", name]).output().expect("the harness runs");
+    assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+    PathBuf::from(String::from_utf8_lossy(&found.stdout).trim())
+}
+
 impl World {
     /// Starts a control plane with kept's kinds, and a Gitea.
     pub fn new() -> Self {
         let world = Self::empty();
-        let crds = Command::new(env!("CARGO_BIN_EXE_kept")).arg("crd").output().expect("kept runs");
-        world.apply(&String::from_utf8_lossy(&crds.stdout));
-        world.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
+        world.install();
         world
+    }
+
+    /// Makes kept's kinds known.
+    pub fn install(&self) {
+        let crds = Command::new(env!("CARGO_BIN_EXE_kept")).arg("crd").output().expect("kept runs");
+        self.apply(&String::from_utf8_lossy(&crds.stdout));
+        self.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
     }
 
     /// Starts a control plane and a Gitea.
     pub fn empty() -> Self {
+        Self::up(&[])
+    }
+
+    /// Starts the External Secrets Operator and a 1Password Connect server too.
+    pub fn with_eso() -> Self {
+        Self::up(&["--eso"])
+    }
+
+    fn up(options: &[&str]) -> Self {
         let slot = slot();
         let mut parts = Command::new(harness())
             .arg("up")
+            .args(options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -65,7 +65,11 @@ fn a_vcluster_is_one_commit_an_edit_touches_what_it_concerns_and_deletion_leaves
             "vcluster-core/namespace-vcluster-media.yaml",
             "vcluster-coredns/configmap-vc-media-coredns.yaml",
             "vcluster-kubeconfig-external-secret/externalsecret-vcluster-media-kubeconfig.yaml",
+            "vcluster-kubeconfig-sync/pushsecret-vcluster-media-argocd-config.yaml",
+            "vcluster-kubeconfig-sync/pushsecret-vcluster-media-argocd-name.yaml",
+            "vcluster-kubeconfig-sync/pushsecret-vcluster-media-argocd-server.yaml",
             "vcluster-kubeconfig-sync/pushsecret-vcluster-media-kubeconfig.yaml",
+            "vcluster-kubeconfig-sync/pushsecret-vcluster-media-notesplain.yaml",
         ]
     );
     let status = &world.get("vclusterorchestrator media -n platform-requests")["status"];
@@ -149,7 +153,7 @@ fn what_the_first_version_left_is_taken_over_with_its_addresses_and_without_its_
     world.start("");
     world.ready("older");
     assert_eq!(world.address("older"), "10.0.4.100");
-    assert_eq!(world.rendered("platform-requests", "vcluster-orchestrator", "older").len(), 8);
+    assert_eq!(world.rendered("platform-requests", "vcluster-orchestrator", "older").len(), 12);
     for (promise, name) in [("vcluster-core", "older"), ("argocd-application", "vcluster-older")] {
         assert!(world.rendered("platform-requests", promise, name).is_empty(), "{promise} went with the same commit");
     }
@@ -171,7 +175,7 @@ fn what_the_first_version_left_is_taken_over_with_its_addresses_and_without_its_
     let before = world.commits("state");
     world.kubectl(&["delete", "vclustercore", "older", "-n", "platform-requests"]);
     assert_eq!(world.commits("state"), before);
-    assert_eq!(world.rendered("platform-requests", "vcluster-orchestrator", "older").len(), 8);
+    assert_eq!(world.rendered("platform-requests", "vcluster-orchestrator", "older").len(), 12);
 
     // With an address of its own the younger one is taken over as well.
     let patch = r#"{"spec":{"exposure":{"vip":"10.0.4.7"}}}"#;
@@ -200,5 +204,5 @@ fn a_part_comes_into_its_own_when_its_orchestrator_goes() {
     world.ready("media");
     world.wait_reason("vclustercore media -n platform-requests", "SupersededBy");
     assert!(world.rendered("platform-requests", "vcluster-core", "media").is_empty());
-    assert_eq!(world.rendered("platform-requests", "vcluster-orchestrator", "media").len(), 8);
+    assert_eq!(world.rendered("platform-requests", "vcluster-orchestrator", "media").len(), 12);
 }

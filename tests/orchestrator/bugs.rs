@@ -148,7 +148,7 @@ fn bug_12_an_address_without_a_subnet_is_one() {
 #[test]
 fn bug_15_a_kubeconfig_with_a_token_is_a_secure_one() {
     let output = render(&demo(vcluster(json!({ "exportKubeConfig": { "serviceAccount": { "name": "a" } } }))));
-    let push = at(&output, "vcluster-kubeconfig-sync/pushsecret-vcluster-demo-kubeconfig.yaml");
+    let push = at(&output, "vcluster-kubeconfig-sync/pushsecret-vcluster-demo-argocd-config.yaml");
     let config = push["spec"]["template"]["data"]["argocd-config"].as_str().expect("a template");
     assert!(config.contains("bearerToken") && config.contains("toJson") && !config.contains("\"insecure\" true"));
 }

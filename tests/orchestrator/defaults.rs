@@ -3,6 +3,8 @@
 use kept::config::Settings;
 use kept::known::Known;
 use kept::promises::Refusal;
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -266,7 +268,7 @@ fn the_annotations_of_a_request() {
 
     let now = json!({ "platform.integratn.tech/reconcile-at": "2026-01-01" });
     let output = render(&annotated("platform-requests", "demo", now, json!({ "name": "demo" })));
-    let with: Vec<&str> = output
+    let with: BTreeSet<&str> = output
         .files
         .keys()
         .map(kept::values::RelPath::as_str)
@@ -278,7 +280,7 @@ fn the_annotations_of_a_request() {
         .collect();
     let credentials =
         ["vcluster-argocd-cluster-registration", "vcluster-kubeconfig-external-secret", "vcluster-kubeconfig-sync"];
-    assert_eq!(with, credentials);
+    assert_eq!(with, credentials.into());
 }
 
 #[test]

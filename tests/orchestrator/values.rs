@@ -46,7 +46,7 @@ fn everybody_is_merged_in_order() {
     );
     assert_eq!(value(&output, "/plugins/seven/image"), "x");
     // What the PushSecret gives to Argo CD is the exposed address, whatever the kubeconfig says.
-    let push = at(&output, "vcluster-kubeconfig-sync/pushsecret-vcluster-demo-kubeconfig.yaml");
+    let push = at(&output, "vcluster-kubeconfig-sync/pushsecret-vcluster-demo-argocd-server.yaml");
     assert_eq!(push["spec"]["template"]["data"]["argocd-server"], "https://demo.integratn.tech:443");
 }
 

@@ -6,7 +6,7 @@ use kept::config::Settings;
 use kept::known::Known;
 use serde_json::{Value, json};
 
-use crate::support::{FREE, objects, only, output, promise, refused, request};
+use crate::support::{FREE, objects, only, output, promise, refused, rendered, request};
 
 fn sync() -> Value {
     json!({ "name": "dev", "targetNamespace": "vcluster-dev", "hostname": "dev.example.org", "apiPort": 8443 })
@@ -26,30 +26,44 @@ fn smallest(kind: &str) -> Value {
     }
 }
 
+/// The `PushSecret` of a property.
+fn push(spec: Value, property: &str) -> Value {
+    let object = rendered("VClusterKubeconfigSync", spec)
+        .into_values()
+        .find(|object| object["spec"]["data"][0]["match"]["secretKey"] == property);
+    object.unwrap_or_else(|| panic!("{property} is not pushed"))
+}
+
+/// The text that becomes a property.
+fn pushed(spec: Value, property: &str) -> Value {
+    push(spec, property)["spec"]["template"]["data"][property].clone()
+}
+
 #[test]
 fn bug_05_nothing_is_left_that_opens_a_door() {
-    let spec = only("VClusterKubeconfigSync", sync())["spec"].clone();
-    assert_eq!(spec["deletionPolicy"], "Delete");
-    let pushed: Vec<&str> = spec["data"]
-        .as_array()
-        .expect("a list")
-        .iter()
-        .filter_map(|e| e["match"]["remoteRef"]["property"].as_str())
-        .collect();
-    assert_eq!(pushed, ["kubeconfig", "argocd-name", "argocd-server", "argocd-config", "notesPlain"]);
-    for entry in spec["data"].as_array().expect("a list") {
+    let objects = rendered("VClusterKubeconfigSync", sync());
+    let mut properties = Vec::new();
+    for object in objects.values() {
+        let spec = &object["spec"];
+        assert_eq!(spec["deletionPolicy"], "Delete");
+        // With two in one object a deletion does not come to its end.
+        let [entry] = &spec["data"].as_array().expect("a list")[..] else { panic!("{spec}") };
         assert_eq!(entry["match"]["remoteRef"]["remoteKey"], "vcluster-dev-kubeconfig");
         assert_eq!(entry["match"]["secretKey"], entry["match"]["remoteRef"]["property"]);
+        assert_eq!(spec["template"]["data"].as_object().map(serde_json::Map::len), Some(1));
+        properties.push(entry["match"]["secretKey"].as_str().expect("a text").to_owned());
     }
+    // The first one makes the item.
+    assert_eq!(properties, ["argocd-config", "argocd-name", "argocd-server", "kubeconfig", "notesPlain"]);
     // The notes, which once held the kubeconfig, say something constant.
-    let notes = spec["template"]["data"]["notesPlain"].as_str().expect("a text");
-    assert!(!notes.contains("{{"), "{notes}");
+    let notes = pushed(sync(), "notesPlain");
+    assert!(!notes.as_str().expect("a text").contains("{{"), "{notes}");
 }
 
 #[test]
 fn bug_08_what_the_operator_serves_is_asked_for() {
     for kind in KINDS {
-        let object = only(kind, smallest(kind));
+        let object = rendered(kind, smallest(kind)).pop_first().expect("a file").1;
         let version = match object["kind"].as_str() {
             Some("PushSecret") => "external-secrets.io/v1alpha1",
             _ => "external-secrets.io/v1",
@@ -72,13 +86,16 @@ fn what_the_operator_would_fill_in_is_there() {
         assert_eq!(defaults, ["Default", "None", "None"].map(Value::from));
     }
     // A duration as Go prints it: the operator writes it back like that.
-    for kind in KINDS {
-        assert_eq!(only(kind, smallest(kind))["spec"]["refreshInterval"], "5m0s");
+    for (kind, interval) in KINDS.into_iter().zip(["15m0s", "5m0s", "5m0s"]) {
+        for object in rendered(kind, smallest(kind)).values() {
+            assert_eq!(object["spec"]["refreshInterval"], interval, "{kind}");
+        }
     }
-    let push = only("VClusterKubeconfigSync", sync())["spec"].clone();
+    let push = push(sync(), "kubeconfig")["spec"].clone();
     assert_eq!(push["updatePolicy"], "Replace");
     assert_eq!(push["template"]["engineVersion"], "v2");
     assert_eq!(push["template"]["mergePolicy"], "Replace");
+    assert_eq!(push["template"]["metadata"], json!({}), "the operator writes that back too");
     assert!(push["data"].as_array().expect("a list").iter().all(|entry| entry["conversionStrategy"] == "None"));
 }
 
@@ -88,7 +105,8 @@ fn bugs_13_14_and_16_no_job_no_account_and_no_role() {
         let files = objects(&request(kind, FREE, smallest(kind)), &Known::default());
         files.into_values().map(|object| object["kind"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(KINDS.map(kinds).concat(), ["PushSecret", "ExternalSecret", "ExternalSecret"]);
+    let all: BTreeSet<String> = KINDS.map(kinds).concat().into_iter().collect();
+    assert_eq!(all, ["ExternalSecret", "PushSecret"].map(String::from).into());
     let mut spec = sync();
     spec["kubeconfigSyncJobName"] = "vcluster-dev-kubeconfig-sync".into();
     let output = output("VClusterKubeconfigSync", FREE, spec, &Known::default()).expect("it renders");
@@ -111,7 +129,7 @@ fn bug_14_a_change_of_an_annotation_is_a_sync() {
 
 #[test]
 fn bug_15_a_token_is_a_credential_and_tls_is_verified() {
-    let object = only("VClusterKubeconfigSync", sync());
+    let object = push(sync(), "argocd-config");
     let config = object["spec"]["template"]["data"]["argocd-config"].as_str().expect("a text");
     assert_eq!(config.matches("\"insecure\" false").count(), 2, "{config}");
     let (with_token, with_certificate) = config.split_once("{{- else -}}").expect("two branches");
@@ -124,8 +142,7 @@ fn bug_15_a_token_is_a_credential_and_tls_is_verified() {
 
 #[test]
 fn the_server_is_the_exposed_address() {
-    let server =
-        |spec: Value| only("VClusterKubeconfigSync", spec)["spec"]["template"]["data"]["argocd-server"].clone();
+    let server = |spec: Value| pushed(spec, "argocd-server");
     assert_eq!(server(sync()), "https://dev.example.org:8443");
     assert_eq!(server(json!({ "name": "dev", "hostname": "dev.example.org" })), "https://dev.example.org:443");
     for url in ["https://[fd00::1]:8443", "https://10.0.6.100", "https://rancher.example.org/k8s/clusters/c-1"] {

@@ -1,6 +1,7 @@
 //! Requests whose part an orchestrator renders.
 
 use std::collections::HashSet;
+use std::slice;
 
 use kept::config::Settings;
 use kept::known::{Known, Peer};
@@ -43,7 +44,7 @@ fn a_part_that_an_orchestrator_renders_is_left_to_it() {
     for (kind, spec, part) in parts() {
         for parent in [key("vcluster-orchestrator", FREE, "d"), key("vcluster-orchestrator", "vcluster-dev", "d")] {
             // Before anything else is judged: most of these would be refused where they are.
-            let present = offered(&[(parent.clone(), &[part.clone()])]);
+            let present = offered(&[(parent.clone(), slice::from_ref(&part))]);
             assert_eq!(answer(kind, &spec, &present), Err(Refusal::Superseded(parent.clone())), "{kind}");
             let mut recorded = Known::default();
             recorded.reserve(&parent, &[part.clone()].into());

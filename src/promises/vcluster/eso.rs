@@ -12,7 +12,7 @@ use crate::config::SecretStore;
 use crate::values::Labels;
 
 /// How often the operator looks at both sides, in Go's own words: five minutes.
-pub(in crate::promises) const REFRESH: &str = "5m0s";
+const REFRESH: &str = "5m0s";
 
 /// The wave of what is unhealthy until the vcluster runs. It is the last: an unhealthy object holds up
 /// every later wave. Pruned in reverse, it goes before the namespace it lies in.

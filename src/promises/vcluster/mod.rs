@@ -8,7 +8,7 @@ mod names;
 mod objects;
 mod tenancy;
 
-pub(super) use eso::{ExternalSecret, REFRESH, credential_annotations, store_ref};
+pub(super) use eso::{ExternalSecret, credential_annotations, store_ref};
 pub(super) use fields::{
     BASE_DOMAIN, RELEASE_MAX, base_domain, item_mistake, key_mistakes, name_mistake, reconcile_at, server_mistake,
     spec, template_mistakes, without,

@@ -1,6 +1,6 @@
 //! The output: what each part renders, in a directory of its promise's name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use super::identity::{Identity, part};
 use super::network;
 use super::plan::Plan;
 use crate::config::VclusterSettings;
-use crate::manifest::{Output, Part};
+use crate::manifest::{Claim, Output, Part};
 use crate::promises::{
     argocd_application, argocd_project, vcluster_argocd_cluster_registration as registration, vcluster_core,
     vcluster_coredns, vcluster_kubeconfig_external_secret as kubeconfig, vcluster_kubeconfig_sync as kubeconfig_sync,
@@ -33,7 +33,7 @@ pub(super) fn compose(mut plan: Plan, settings: &VclusterSettings) -> Output {
         (part::APPLICATION, argocd_application::files(&application(&plan, core.values, settings))),
     ];
     let mut output = Output {
-        claims: plan.identity.claims().into_iter().chain(plan.vip.map(network::claim)).collect(),
+        claims: claims(&plan),
         facts: facts(&plan, settings),
         notes: plan.notes,
         supersedes: plan.supersedes,
@@ -46,6 +46,12 @@ pub(super) fn compose(mut plan: Plan, settings: &VclusterSettings) -> Output {
         output.parts.insert(promise.to_owned(), Part { promise, name });
     }
     output
+}
+
+/// What the vcluster needs for itself alone. Argo CD tells clusters apart by their addresses.
+fn claims(plan: &Plan) -> BTreeSet<Claim> {
+    let server = Claim::new("server", &plan.exposed.server);
+    plan.identity.claims().into_iter().chain(plan.vip.map(network::claim)).chain([server]).collect()
 }
 
 /// Takes the values, which are large, out of the plan.

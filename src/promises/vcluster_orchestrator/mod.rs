@@ -17,7 +17,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use serde::Deserialize;
 
 use super::vcluster::VCLUSTER;
-use super::{Promise, Refusal, Request};
+use super::{Lingering, Promise, Refusal, Request, vcluster_kubeconfig_sync};
 use crate::api::vcluster_orchestrator::Exposure;
 use crate::api::{Kind, VClusterOrchestrator};
 use crate::config::{DestinationSelector, Settings};
@@ -49,9 +49,7 @@ impl Promise for VclusterOrchestrator {
     }
 
     fn peer(&self, request: &Request, _: &Settings) -> Peer {
-        let text = |field: &str| request.spec[field].as_str();
-        let Some(name) = text("name") else { return Peer::default() };
-        let identity = Identity::new(&request.key, name, text("targetNamespace"), text("projectName"));
+        let Some(identity) = identity_of(request) else { return Peer::default() };
         let exposure = Exposure::deserialize(&request.spec["exposure"]).unwrap_or_default();
         let address = Address::wanted(&exposure, &mut Vec::new()).offer();
         // A namespace with other people's requests is refused, and an address that somebody has.
@@ -59,7 +57,19 @@ impl Promise for VclusterOrchestrator {
         Peer { created: None, offers: identity.claims().into_iter().chain(address).collect(), asks }
     }
 
+    fn lingering(&self, request: &Request, settings: &Settings) -> Vec<Lingering> {
+        let Some(identity) = identity_of(request) else { return Vec::new() };
+        let item = settings.promises.vcluster.secrets.item_of(&identity.name);
+        vcluster_kubeconfig_sync::lingering(&identity.name, &identity.namespace, &item)
+    }
+
     fn render(&self, request: &Request, settings: &Settings, known: &Known) -> Result<Output, Refusal> {
         Ok(compose(Plan::new(request, settings, known)?, &settings.promises.vcluster))
     }
+}
+
+/// The names of a request that nobody has checked.
+fn identity_of(request: &Request) -> Option<Identity> {
+    let text = |field: &str| request.spec[field].as_str();
+    Some(Identity::new(&request.key, text("name")?, text("targetNamespace"), text("projectName")))
 }
