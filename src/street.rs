@@ -135,12 +135,7 @@ fn finish(placement: Placement, template: &Change) -> Desired {
         placement.branches.into_iter().map(|(branch, roots)| (branch, Change { roots, ..template.clone() })).collect();
     let mut leave: BTreeMap<Branch, Change> = BTreeMap::new();
     for site in placement.leave {
-        let gone = || Change {
-            claims: BTreeSet::new(),
-            supersedes: BTreeSet::new(),
-            input: String::new(),
-            ..template.clone()
-        };
+        let gone = || Change { claims: BTreeSet::new(), input: String::new(), ..template.clone() };
         leave.entry(site.branch).or_insert_with(gone).roots.insert(site.root, Vec::new());
     }
     Desired { changes, leave, misplaced: placement.misplaced, ..Desired::default() }

@@ -84,15 +84,16 @@ pub(super) fn remember(known: &mut Known, key: &RequestKey, wanted: &Desired) {
 /// A request stays what it is recorded to be: whatever bears the identity that it gives up, such as a
 /// team's organisation with all its repositories, would be destroyed by who applies the change.
 fn same_identity(asked: &Asked, wanted: Desired, known: &Known) -> Result<Desired, Failure> {
-    let Some((field, kind)) = asked.promise.identity() else { return Ok(wanted) };
-    let mut claims = wanted.changes.values().flat_map(|change| &change.claims);
-    match known.claims(&asked.request.key).find(|claim| claim.kind() == kind) {
-        Some(before) if !claims.any(|claim| claim == before) => {
+    let mut found = Vec::new();
+    for (field, kind) in asked.promise.identity() {
+        let mut claims = wanted.changes.values().flat_map(|change| &change.claims);
+        let before = known.recorded_claims(&asked.request.key).find(|claim| claim.kind() == *kind);
+        if let Some(before) = before.filter(|before| !claims.any(|claim| claim == *before)) {
             let message = format!("cannot be changed, and {before} is recorded: delete the request and create another");
-            Err(Invalid::request(vec![Mistake::new(field, message)]).into())
+            found.push(Mistake::new(*field, message));
         }
-        _ => Ok(wanted),
     }
+    if found.is_empty() { Ok(wanted) } else { Err(Invalid::request(found).into()) }
 }
 
 fn problem(asked: &Asked, failure: Failure) -> Problem {

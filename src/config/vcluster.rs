@@ -16,6 +16,9 @@ pub struct VclusterSettings {
     /// Namespaces whose requests may name any namespace, cluster, project or repository that is not
     /// protected; requests elsewhere are confined to their own namespace. Default `[platform-requests]`.
     pub request_namespaces: Vec<String>,
+    /// The Helm values that requests outside the request namespaces may set, by path; what lies below one
+    /// goes with it, and `*` is everything. The chart runs with Argo CD's rights.
+    pub tenant_values: Vec<String>,
     /// Namespaces that no request may target. A trailing `*` stands for any ending. Default: `kube-*`,
     /// `default`, the namespaces of Argo CD, of the External Secrets Operator and of kept itself.
     pub protected_namespaces: Vec<String>,
@@ -66,6 +69,32 @@ impl Default for VclusterSettings {
                 directory: None,
             }],
             request_namespaces: texts(&["platform-requests"]),
+            tenant_values: texts(&[
+                "controlPlane.advanced.podDisruptionBudget",
+                "controlPlane.backingStore",
+                "controlPlane.coredns",
+                "controlPlane.distro.k8s.version",
+                "controlPlane.proxy.extraSANs",
+                "controlPlane.serviceMonitor",
+                "controlPlane.statefulSet.highAvailability",
+                "controlPlane.statefulSet.persistence.volumeClaim",
+                "controlPlane.statefulSet.resources",
+                "exportKubeConfig.context",
+                "exportKubeConfig.insecure",
+                "exportKubeConfig.server",
+                "exportKubeConfig.serviceAccount",
+                "logging",
+                "networking.advanced.clusterDomain",
+                "policies",
+                "sync.toHost.configMaps",
+                "sync.toHost.endpoints",
+                "sync.toHost.ingresses",
+                "sync.toHost.networkPolicies",
+                "sync.toHost.persistentVolumeClaims",
+                "sync.toHost.secrets",
+                "sync.toHost.services",
+                "telemetry",
+            ]),
             protected_namespaces: texts(&["kube-*", "default", "argocd", "external-secrets", "kept", "kept-system"]),
             base_domain: "integratn.tech".into(),
             argocd_namespace: "argocd".into(),
@@ -152,8 +181,8 @@ impl Default for Chart {
     }
 }
 
-/// A level of the Pod Security Standards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A level of the Pod Security Standards, the weakest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PodSecurity {
     /// Anything goes.

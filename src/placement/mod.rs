@@ -170,6 +170,9 @@ pub fn place(
     }
     check_claims(request, checked, &placement, known)?;
     leave_old(&mut placement, recorded);
+    for superseded in checked.supersedes() {
+        leave_old(&mut placement, known.places(superseded));
+    }
     Ok(placement)
 }
 
@@ -271,7 +274,8 @@ fn rendezvous(request: &RequestKey, destination: &str) -> [u8; 32] {
 /// The writer decides between requests in one branch; across branches only the records tell.
 fn check_claims(request: &RequestKey, checked: &Checked, placement: &Placement, known: &Known) -> Result<(), Error> {
     for claim in checked.claims() {
-        let Some(holder) = known.holder(claim).filter(|h| *h != request) else { continue };
+        let theirs = |holder: &&RequestKey| *holder != request && !checked.supersedes().contains(*holder);
+        let Some(holder) = known.holder(claim).filter(theirs) else { continue };
         let elsewhere = known
             .places(holder)
             .iter()

@@ -45,7 +45,8 @@ impl Promise for ArgoCdApplication {
         let tenancy = Tenancy::new(request, settings, known);
         tenancy.not_superseded(&vcluster::application_part(&request.key.namespace, &spec.name))?;
         let plan = plan(spec, settings, &tenancy)?;
-        Ok(Output { files: files(&plan), ..Output::default() })
+        let claims = [vcluster::about(&request.key, &plan.name)].into();
+        Ok(Output { files: files(&plan), claims, ..Output::default() })
     }
 }
 

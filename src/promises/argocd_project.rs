@@ -40,7 +40,8 @@ impl Promise for ArgoCdProject {
         let tenancy = Tenancy::new(request, settings, known);
         tenancy.not_superseded(&vcluster::project_part(&request.key.namespace, &spec.name))?;
         let plan = plan(spec, settings, &tenancy)?;
-        Ok(Output { files: files(&plan), ..Output::default() })
+        let claims = [vcluster::about(&request.key, &plan.name)].into();
+        Ok(Output { files: files(&plan), claims, ..Output::default() })
     }
 }
 
@@ -63,6 +64,7 @@ fn plan(spec: ArgoCDProjectSpec, settings: &Settings, tenancy: &Tenancy) -> Resu
     let mut found = spec.mistakes();
     let namespace = spec.namespace.unwrap_or_else(|| settings.promises.vcluster.argocd_namespace.clone());
     found.extend(tenancy.argocd_namespace("spec.namespace", &namespace));
+    found.extend(tenancy.own_project("spec.name", &spec.name));
     found.extend(tenancy.argocd_name("spec.name", &spec.name));
     for (i, url) in spec.source_repos.iter().flatten().enumerate() {
         found.extend(tenancy.repository(&format!("spec.sourceRepos[{i}]"), url));

@@ -28,10 +28,10 @@ pub trait Promise: Send + Sync {
     /// The destination selectors that the settings give this promise.
     fn selectors<'a>(&self, settings: &'a Settings) -> &'a [DestinationSelector];
 
-    /// The field that makes a request what it is, and the kind of claim that it becomes. An API server
-    /// refuses to change it by the kind's own rules; for requests from files the records say what it was.
-    fn identity(&self) -> Option<(&'static str, &'static str)> {
-        None
+    /// The fields that make a request what it is, and the kinds of claim that they become. An API server
+    /// refuses to change them by the kind's own rules; for requests from files the records say what they were.
+    fn identity(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
     }
 
     /// What other requests need to know of this one. Its age is filled in by the caller.

@@ -32,8 +32,8 @@ impl Promise for VclusterCore {
         &settings.promises.vcluster.destination_selectors
     }
 
-    fn identity(&self) -> Option<(&'static str, &'static str)> {
-        Some(("spec.name", vcluster::VCLUSTER))
+    fn identity(&self) -> &'static [(&'static str, &'static str)] {
+        vcluster::IDENTITY
     }
 
     fn peer(&self, request: &Request, _: &Settings) -> Peer {
@@ -53,7 +53,12 @@ impl Promise for VclusterCore {
         let plan = plan(spec, request, settings, known)?;
         Ok(Output {
             files: files(&plan),
-            claims: [vcluster::vcluster(&plan.name), vcluster::target_namespace(&plan.namespace)].into(),
+            claims: [
+                vcluster::vcluster(&plan.name),
+                vcluster::target_namespace(&plan.namespace),
+                vcluster::about(&request.key, &plan.name),
+            ]
+            .into(),
             ..Output::default()
         })
     }
@@ -81,8 +86,7 @@ fn plan(spec: VClusterCoreSpec, request: &Request, settings: &Settings, known: &
     // Requests for other parts of the same vcluster may lie in its namespace: that is where v1 put them.
     let parts = vcluster::parts(&namespace, &spec.name, &format!("vcluster-{}", spec.name));
     let tenancy = Tenancy::new(request, settings, known);
-    let target =
-        tenancy.target("spec.targetNamespace", &namespace, |other| vcluster::is_part(&parts, other, &known.peers));
+    let target = tenancy.target("spec.targetNamespace", &namespace, |other| vcluster::is_part(&parts, other, known));
     let mut found: Vec<Mistake> = vcluster::name_mistake(&spec.name).into_iter().chain(target).collect();
     let values = values(spec.values_yaml.as_deref().unwrap_or_default()).unwrap_or_else(|message| {
         found.push(Mistake::new("spec.valuesYaml", message));
@@ -93,6 +97,11 @@ fn plan(spec: VClusterCoreSpec, request: &Request, settings: &Settings, known: &
     }
     let level = settings.promises.vcluster.pod_security;
     let needs = vcluster::needs_host_path(&values).filter(|_| level != PodSecurity::Privileged);
+    if let Some(field) = &needs
+        && let Some(mistake) = tenancy.pod_security("spec.valuesYaml", PodSecurity::Privileged, Some(field))
+    {
+        return Err(vec![mistake]);
+    }
     Ok(Plan {
         keep_namespace: namespace == *own,
         name: spec.name,

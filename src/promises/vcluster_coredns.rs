@@ -39,7 +39,8 @@ impl Promise for VclusterCoredns {
         let tenancy = Tenancy::new(request, settings, known);
         tenancy.not_superseded(&vcluster::vcluster_part(&request.key.namespace, &spec.name))?;
         let plan = plan(spec, request, &tenancy)?;
-        Ok(Output { files: files(&plan), ..Output::default() })
+        let claims = [vcluster::about(&request.key, &plan.name)].into();
+        Ok(Output { files: files(&plan), claims, ..Output::default() })
     }
 }
 

@@ -48,7 +48,9 @@ impl Promise for VclusterKubeconfigSync {
         let job = spec.kubeconfig_sync_job_name.is_some();
         let plan = plan(spec, request, settings, &tenancy)?;
         let no_job = "spec.kubeconfigSyncJobName has no effect: no Job runs any more".to_owned();
-        Ok(Output { files: files(&plan), notes: job.then_some(no_job).into_iter().collect(), ..Output::default() })
+        let claims = [vcluster::about(&request.key, &plan.name), vcluster::server(&plan.server)].into();
+        let notes = job.then_some(no_job).into_iter().collect();
+        Ok(Output { files: files(&plan), claims, notes, ..Output::default() })
     }
 }
 

@@ -115,16 +115,27 @@ fn requests(
                 if explained {
                     continue;
                 }
-                for (_, pipeline) in directories(repo, pipelines)? {
-                    if pipeline.entries(repo)?.contains_key(PIPELINE) {
-                        let (namespace, promise) = (namespace.clone(), promise.clone());
-                        found.insert(RequestKey { namespace, promise, name: name.clone() });
-                    }
+                if is_kratixs(repo, pipelines)? {
+                    let (namespace, promise) = (namespace.clone(), promise.clone());
+                    found.insert(RequestKey { namespace, promise, name });
                 }
             }
         }
     }
     Ok(())
+}
+
+/// Whether a request's directory is of Kratix's making, and holds nothing else.
+pub(crate) fn is_kratixs(repo: &Repository, dir: &mut Dir) -> Result<bool, Error> {
+    let entries = dir.entries(repo)?;
+    for entry in entries.values_mut() {
+        let Entry::Dir(pipeline) = entry else { return Ok(false) };
+        let below = pipeline.entries(repo)?;
+        if below.len() != 1 || !below.contains_key(PIPELINE) {
+            return Ok(false);
+        }
+    }
+    Ok(!entries.is_empty())
 }
 
 fn directories<'d>(

@@ -84,8 +84,8 @@ pub enum Footprint {
         dir: RelPath,
         /// Files below `dir`.
         files: BTreeMap<RelPath, Vec<u8>>,
-        /// Directories that go although nobody recorded them, unless somebody else did: what Kratix wrote for
-        /// the requests that this one supersedes.
+        /// Directories that go although nobody recorded them, if Kratix made them and nobody else has a part in
+        /// them: those of the requests that this one supersedes.
         clears: BTreeSet<RelPath>,
     },
     /// Files among other people's: only these paths are touched.

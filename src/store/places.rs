@@ -190,12 +190,17 @@ impl Stage<'_> {
         self.work.set(self.repo, &path, None)
     }
 
-    /// Removes directories that no other owner has a part in.
+    /// Removes directories of Kratix's making that no other owner has a part in.
     fn clear(&mut self, root: &RelPath, dirs: &BTreeSet<RelPath>, had: &Had, effect: &mut Effect) -> Result<(), Error> {
         for dir in dirs {
+            let repo = self.repo;
             let index = self.index(root);
-            let holders = index.dir_around(dir).into_iter().chain(index.below(dir));
-            if holders.into_iter().all(|holder| had.records.contains(holder)) {
+            let mut holders = index.dir_around(dir).into_iter().chain(index.below(dir));
+            let ours = holders.all(|holder| had.records.contains(holder));
+            if ours
+                && let Some(left) = self.dir(&join(root, dir.as_str()))?
+                && kratix::is_kratixs(repo, left)?
+            {
                 let before = effect.files;
                 self.remove_dir(root, dir, None, effect)?;
                 effect.touched |= effect.files > before;
@@ -341,7 +346,9 @@ impl Stage<'_> {
 
 /// A removal for an earlier incarnation of a request that has been made again since.
 fn is_late(change: &Change, records: &[Arc<Record>]) -> bool {
-    let other = |record: &Arc<Record>| !record.uid.is_empty() && record.uid != change.uid;
+    let other = |record: &Arc<Record>| {
+        record.owner.key == change.owner.key && !record.uid.is_empty() && record.uid != change.uid
+    };
     is_removal(change) && !change.uid.is_empty() && records.iter().any(other)
 }
 

@@ -219,10 +219,92 @@ fn one_that_takes_everything_over_passes_policy() {
         &mut known,
         &other("VClusterCore", "media", "demo", json!({ "name": "demo", "targetNamespace": "media" })),
     );
-    record(&mut known, &key("media", "vcluster-coredns", "demo"), &[]);
+    record(
+        &mut known,
+        &key("media", "vcluster-coredns", "demo"),
+        &[Claim::new("about", "vcluster-coredns/media/demo=demo")],
+    );
     let output = render_with(&me, &known).expect("its own parts are no other people's requests");
     assert_eq!(output.supersedes.len(), 7);
     kept::policy::check(&me.key, output, &Settings::default()).expect("it passes");
+}
+
+#[test]
+fn a_recorded_request_of_such_a_name_that_is_about_something_else_is_left_alone() {
+    let mut known = Known::default();
+    let theirs = key("platform-requests", "vcluster-kubeconfig-sync", "demo");
+    record(&mut known, &theirs, &[Claim::new("about", "vcluster-kubeconfig-sync/platform-requests/demo=shop")]);
+    let output = render_with(&demo(json!({})), &known).expect("it renders");
+    assert!(!output.supersedes.contains(&theirs));
+    // And in the namespace that the vcluster is to have it is in the way.
+    let mut known = Known::default();
+    let theirs = key("team-a", "vcluster-core", "demo");
+    record(&mut known, &theirs, &[Claim::new("about", "vcluster-core/team-a/demo=shop")]);
+    let refused = render_with(&demo(json!({ "targetNamespace": "team-a" })), &known).expect_err("it is refused");
+    assert!(refused.to_string().contains("holds another request, vcluster-core team-a/demo"), "{refused}");
+}
+
+#[test]
+fn a_tenant_does_not_climb_by_helm_values() {
+    let refused = |spec: Value, field: &str| {
+        let mut whole = json!({ "name": "evil", "targetNamespace": "vcluster-evil" });
+        whole.as_object_mut().expect("fields").extend(spec.as_object().expect("fields").clone());
+        let request = request("vcluster-evil", "evil", whole);
+        let Err(Refusal::Invalid(invalid)) = render_with(&request, &Known::default()) else { panic!("{spec}") };
+        assert!(invalid.mistakes.iter().any(|m| m.field == field), "{field}: {invalid}");
+        assert!(invalid.to_string().contains("requestNamespaces"), "{invalid}");
+    };
+    let at = "spec.vcluster";
+    for (overrides, field) in [
+        (json!({ "rbac": { "clusterRole": { "extraRules": [] } } }), "helmOverrides.rbac.clusterRole.extraRules"),
+        (
+            json!({ "sync": { "fromHost": { "secrets": { "mappings": { "byName": { "argocd/*": "x/*" } } } } } }),
+            "helmOverrides.sync.fromHost.secrets.mappings.byName.argocd/*",
+        ),
+        (json!({ "experimental": {} }), "helmOverrides.experimental"),
+        (json!({ "controlPlane": null }), "helmOverrides.controlPlane"),
+        (json!({ "controlPlane.backingStore": {} }), "helmOverrides.controlPlane.backingStore"),
+        (
+            json!({ "controlPlane": { "service": { "spec": { "loadBalancerIP": "10.0.0.1" } } } }),
+            "helmOverrides.controlPlane.service.spec.loadBalancerIP",
+        ),
+    ] {
+        refused(json!({ "vcluster": { "helmOverrides": overrides } }), &format!("{at}.{field}"));
+    }
+    let more = json!({ "vcluster": { "exportKubeConfig": { "additionalSecrets": [{ "namespace": "argocd" }] } } });
+    refused(more, "spec.vcluster.exportKubeConfig.additionalSecrets");
+    refused(json!({ "argocdApplication": { "chart": "loft" } }), "spec.argocdApplication.chart");
+    refused(json!({ "podSecurity": { "enforce": "privileged", "reason": "because" } }), "spec.podSecurity");
+
+    // What is known to be harmless is theirs to say, and the platform may say what that is.
+    let own = json!({ "name": "good", "targetNamespace": "vcluster-good", "vcluster": {
+        "backingStore": { "etcd": { "deploy": { "enabled": true } } },
+        "exportKubeConfig": { "context": "good" },
+        "helmOverrides": { "controlPlane": { "statefulSet": { "resources": { "limits": { "cpu": "3" } } } } },
+    } });
+    render_with(&request("vcluster-good", "good", own), &Known::default()).expect("it renders");
+    let mut settings = Settings::default();
+    settings.promises.vcluster.tenant_values = vec!["*".into()];
+    let free = request(
+        "vcluster-free",
+        "free",
+        json!({ "name": "free", "targetNamespace": "vcluster-free", "vcluster": { "helmOverrides": { "rbac": {} } } }),
+    );
+    promise().render(&free, &settings, &Known::default()).expect("it renders");
+}
+
+#[test]
+fn who_is_refused_for_its_names_offers_nothing() {
+    let peer = |request: &Request| promise().peer(request, &Settings::default());
+    let spec = |project: &str| json!({ "name": "media", "targetNamespace": "evil", "projectName": project, "exposure": { "vip": "10.0.0.1" } });
+    assert!(peer(&request("evil", "media", spec("zzz"))).offers.is_empty());
+    assert!(!peer(&request("evil", "media", spec("vcluster-media"))).offers.is_empty());
+}
+
+#[test]
+fn argocds_own_project_is_nobodys() {
+    let found = mistakes(&demo(json!({ "projectName": "default" })));
+    assert!(found.starts_with("spec.projectName: default is Argo CD's own"), "{found}");
 }
 
 #[test]

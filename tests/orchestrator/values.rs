@@ -211,7 +211,12 @@ fn a_disruption_budget_where_the_chart_knows_it_and_more_than_one_replica_runs()
     let most = json!({ "enabled": true, "maxUnavailable": 1 });
     assert_eq!(of("prod", "0.36.1", own(json!({ "maxUnavailable": 1 }))), most);
     assert_eq!(of("prod", "0.36.1", own(json!({ "enabled": false })))["enabled"], false);
-    assert_eq!(of("dev", "0.36.1", own(most.clone())), most, "the user's own word");
+    // With one replica it would keep nodes from being drained, whoever asks for it.
+    let alone = render(&demo(overridden("dev", "0.36.1", own(most.clone()))));
+    assert_eq!(value(&alone, "/controlPlane/advanced/podDisruptionBudget"), Value::Null);
+    assert!(alone.notes[0].contains("podDisruptionBudget has no effect: with one replica"), "{:?}", alone.notes);
+    let unlimited = of("prod", "0.36.1", own(json!({ "maxUnavailable": null })));
+    assert_eq!(unlimited["minAvailable"], 1, "null is no limit");
     let old = render(&demo(overridden("dev", "0.30.4", own(most))));
     assert_eq!(value(&old, "/controlPlane/advanced/podDisruptionBudget"), Value::Null);
     let note = "spec.vcluster.helmOverrides.controlPlane.advanced.podDisruptionBudget has no effect: chart 0.31.0 is \
@@ -310,4 +315,19 @@ fn the_project_follows_the_application() {
         ["https://charts.example.org", "own", "9.9.9", "demo"]
     );
     assert!(application["spec"]["syncPolicy"].get("managedNamespaceMetadata").is_none());
+}
+
+#[test]
+fn a_null_where_the_chart_needs_a_map_is_refused() {
+    for (overrides, field) in [
+        (json!({ "controlPlane": null }), "controlPlane"),
+        (
+            json!({ "controlPlane": { "statefulSet": { "highAvailability": null } } }),
+            "controlPlane.statefulSet.highAvailability",
+        ),
+        (json!({ "controlPlane": { "advanced": null } }), "controlPlane.advanced"),
+    ] {
+        let found = mistakes(&demo(vcluster(json!({ "preset": "prod", "helmOverrides": overrides }))));
+        assert!(found.contains(&format!("spec.vcluster.helmOverrides.{field}: is null")), "{found}");
+    }
 }

@@ -121,12 +121,12 @@ impl State {
     /// Takes a confirmed change as what is known.
     pub(super) fn record(&mut self, branch: &Branch, change: &store::Change) {
         for root in change.roots.keys() {
-            self.known.forget(&change.owner.key, &Site { branch: branch.clone(), root: root.clone() });
+            let site = Site { branch: branch.clone(), root: root.clone() };
+            for key in change.supersedes.iter().chain([&change.owner.key]) {
+                self.known.forget(key, &site);
+            }
         }
         for place in KnownPlace::wanted(branch, change).filter(|place| !left_behind(&self.landscape, place)) {
-            for superseded in &change.supersedes {
-                self.known.forget(superseded, &place.site);
-            }
             self.known.add(&change.owner.key, place, &change.claims);
         }
     }

@@ -32,8 +32,8 @@ impl Promise for TeamPromise {
         &settings.promises.team.destination_selectors
     }
 
-    fn identity(&self) -> Option<(&'static str, &'static str)> {
-        Some(("spec.id", TEAM_ID))
+    fn identity(&self) -> &'static [(&'static str, &'static str)] {
+        &[("spec.id", TEAM_ID)]
     }
 
     fn render(&self, request: &Request, settings: &Settings, _: &Known) -> Result<Output, Refusal> {

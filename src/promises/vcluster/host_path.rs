@@ -16,7 +16,7 @@ fn find(value: &Value, at: String) -> Option<String> {
         Value::Object(fields) => fields.iter().find_map(|(key, value)| {
             let here = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
             let needed = match key.as_str() {
-                "hostPath" => !value.is_null(),
+                "hostPath" => value["path"].is_string(),
                 "hostPathMapper" => value["enabled"] == true,
                 _ => false,
             };

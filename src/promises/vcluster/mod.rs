@@ -15,7 +15,7 @@ pub(super) use fields::{
 };
 pub(super) use host_path::needs_host_path;
 pub(super) use names::{
-    VCLUSTER, application_part, is_part, parts, project_part, target_namespace, vcluster, vcluster_part,
+    IDENTITY, about, application_part, is_part, parts, project_part, server, target_namespace, vcluster, vcluster_part,
 };
 pub(super) use names::{peer_of_argocd, peer_of_part, peer_with_credentials};
 pub(super) use objects::{SYNC_WAVE, file, metadata};

@@ -1,12 +1,18 @@
 //! The identities that vclusters hold, and by which their requests find each other.
 
-use crate::known::{Peer, Peers};
+use crate::known::{Known, Peer};
 use crate::manifest::Claim;
 use crate::promises::Request;
 use crate::values::RequestKey;
 
 /// The kind of claim that a vcluster's name is.
-pub(in crate::promises) const VCLUSTER: &str = "vcluster";
+const VCLUSTER: &str = "vcluster";
+/// The kind of claim that its namespace is.
+const TARGET_NAMESPACE: &str = "target-namespace";
+
+/// What a vcluster is known by, for life.
+pub(in crate::promises) const IDENTITY: &[(&str, &str)] =
+    &[("spec.name", VCLUSTER), ("spec.targetNamespace", TARGET_NAMESPACE)];
 
 /// A vcluster's name: one on the whole platform, for items, clusters and Secrets are named after it.
 pub(in crate::promises) fn vcluster(name: &str) -> Claim {
@@ -15,7 +21,12 @@ pub(in crate::promises) fn vcluster(name: &str) -> Claim {
 
 /// The namespace that a vcluster runs in: it runs there alone.
 pub(in crate::promises) fn target_namespace(namespace: &str) -> Claim {
-    Claim::new("target-namespace", namespace)
+    Claim::new(TARGET_NAMESPACE, namespace)
+}
+
+/// The address of a vcluster's API: Argo CD tells clusters apart by it.
+pub(in crate::promises) fn server(url: &str) -> Claim {
+    Claim::new("server", url.trim_end_matches('/'))
 }
 
 /// What an orchestrator renders that a `VCluster…` request in `namespace` with this `spec.name` would.
@@ -52,6 +63,12 @@ pub(in crate::promises) fn peer_of_argocd(part: Claim, name: &str) -> Peer {
     Peer { asks: vcluster.into_iter().chain([part]).collect(), ..Peer::default() }
 }
 
+/// What a request for a part is about, for when only its record is left: the records know names, and a
+/// request may be called anything.
+pub(in crate::promises) fn about(request: &RequestKey, name: &str) -> Claim {
+    Claim::new("about", &format!("{}/{}/{}={name}", request.promise, request.namespace, request.name))
+}
+
 /// The promises that render parts of a vcluster, under the vcluster's name.
 const VCLUSTER_PARTS: [&str; 5] = [
     "vcluster-core",
@@ -83,11 +100,15 @@ pub(in crate::promises) fn parts(namespace: &str, vcluster: &str, project: &str)
     ]
 }
 
-/// Whether a request renders one of `parts`: by what it asks for, or, where it is recorded but gone, by
-/// its name.
-pub(in crate::promises) fn is_part(parts: &[(RequestKey, Claim)], request: &RequestKey, peers: &Peers) -> bool {
-    match peers.get(request) {
-        Some(peer) => parts.iter().any(|(_, claim)| peer.asks.contains(claim)),
-        None => parts.iter().any(|(key, _)| key == request),
+/// Whether a request renders one of `parts`: by what it asks for if it is there; by its record if there is
+/// only that; and where there is neither, what Kratix may have left goes by the name that v1 gave it.
+pub(in crate::promises) fn is_part(parts: &[(RequestKey, Claim)], request: &RequestKey, known: &Known) -> bool {
+    if let Some(peer) = known.peers.get(request) {
+        return parts.iter().any(|(_, claim)| peer.asks.contains(claim));
     }
+    let of_promise = parts.iter().filter(|(key, _)| key.promise == request.promise);
+    if known.places(request).is_empty() {
+        return of_promise.into_iter().any(|(key, _)| key == request);
+    }
+    of_promise.into_iter().any(|(key, _)| known.recorded_claims(request).any(|held| *held == about(request, &key.name)))
 }

@@ -6,8 +6,10 @@
 
 use std::fmt::Display;
 
+use regex::Regex;
+
 use super::names;
-use crate::config::{Settings, VclusterSettings};
+use crate::config::{PodSecurity, Settings, VclusterSettings};
 use crate::error::Mistake;
 use crate::known::{Known, Peers};
 use crate::manifest::Claim;
@@ -47,7 +49,7 @@ impl<'a> Tenancy<'a> {
 
     /// A namespace in which something of the request is made, or into which something is deployed.
     pub(in crate::promises) fn namespace(&self, field: &str, namespace: &str) -> Option<Mistake> {
-        if self.is_protected(namespace) {
+        if self.is_protected(namespace) || self.is_pattern_of_protected(namespace) {
             return Some(Mistake::new(
                 field,
                 format!(
@@ -119,12 +121,35 @@ impl<'a> Tenancy<'a> {
         self.own(field, "repository", Some(url), &self.vcluster().chart.repository)
     }
 
+    /// A project that is made: Argo CD has one of its own, which would go with the request.
+    pub(in crate::promises) fn own_project(&self, field: &str, name: &str) -> Option<Mistake> {
+        (name == "default").then(|| Mistake::new(field, "default is Argo CD's own project: name another one"))
+    }
+
+    /// What the namespace of a vcluster enforces: elsewhere than in the request namespaces nothing weaker than
+    /// the setting, whatever the reason.
+    pub(in crate::promises) fn pod_security(
+        &self,
+        field: &str,
+        level: PodSecurity,
+        reason: Option<&str>,
+    ) -> Option<Mistake> {
+        let own = self.vcluster().pod_security;
+        (self.is_confined() && level < own).then(|| {
+            let what =
+                format!("{} is weaker than {} ({})", level.as_str(), own.as_str(), reason.unwrap_or("asked for"));
+            Mistake::new(field, self.refused(what))
+        })
+    }
+
     /// A project or an application: elsewhere than in the request namespaces there are none but those of
     /// the vclusters there.
     pub(in crate::promises) fn argocd_name(&self, field: &str, name: &str) -> Option<Mistake> {
         let there = |vcluster: &str| {
-            let offering = self.known.peers.offering(&names::vcluster(vcluster));
-            offering.iter().any(|other| other.promise == ORCHESTRATOR && other.namespace == self.request.namespace)
+            let owners = self.owners(vcluster);
+            let is_ours =
+                |other: &&RequestKey| other.promise == ORCHESTRATOR && other.namespace == self.request.namespace;
+            !owners.is_empty() && owners.iter().all(is_ours)
         };
         if !self.is_confined() || name.strip_prefix("vcluster-").is_some_and(there) {
             return None;
@@ -140,15 +165,19 @@ impl<'a> Tenancy<'a> {
             .own("spec.onepasswordItem", "item", Some(item), &self.vcluster().secrets.item_of(vcluster))
             .into_iter()
             .collect();
-        let claim = names::vcluster(vcluster);
-        // Who is recorded has it; otherwise all who want it are to be in this namespace.
-        let owners = self.known.holder(&claim).map_or_else(|| self.known.peers.offering(&claim), |holder| vec![holder]);
+        let owners = self.owners(vcluster);
         let ours = !owners.is_empty() && owners.iter().all(|owner| owner.namespace == self.request.namespace);
         if self.is_confined() && !ours {
             let what = format!("no vcluster {vcluster} is requested in {} alone", self.request.namespace);
             found.push(Mistake::new("spec.name", self.refused(what)));
         }
         found
+    }
+
+    /// Whose a vcluster is: who is recorded has it; otherwise all who want it are to be heard.
+    fn owners(&self, vcluster: &str) -> Vec<&RequestKey> {
+        let claim = names::vcluster(vcluster);
+        self.known.holder(&claim).map_or_else(|| self.known.peers.offering(&claim), |holder| vec![holder])
     }
 
     /// Refuses what is not the request's own, where that is all it may name.
@@ -173,9 +202,32 @@ impl<'a> Tenancy<'a> {
         self.vcluster().is_protected(namespace) || self.settings.protected_namespaces.iter().any(|p| p == namespace)
     }
 
+    /// Whether it is a pattern, as Argo CD's projects take them, that means a protected namespace. `*` alone is
+    /// every namespace, said openly.
+    fn is_pattern_of_protected(&self, namespace: &str) -> bool {
+        let name = namespace.trim_start_matches('!');
+        if name == "*" || !name.contains(['*', '?', '[', '{', '/']) {
+            return false;
+        }
+        let settings = self.vcluster();
+        let known = ["kube-system", "kube-public", "kube-node-lease", settings.argocd_namespace.as_str()].into_iter();
+        let protected = settings.protected_namespaces.iter().chain(&self.settings.protected_namespaces);
+        let all = known.chain(protected.map(|name| name.trim_end_matches('*'))).collect::<Vec<_>>();
+        // What cannot be judged here is taken to mean them.
+        let Some(simple) = glob(name) else { return true };
+        all.iter().any(|name| simple.is_match(name))
+    }
+
     fn vcluster(&self) -> &'a VclusterSettings {
         &self.settings.promises.vcluster
     }
+}
+
+/// A pattern of `*` and `?` alone.
+fn glob(pattern: &str) -> Option<Regex> {
+    let simple = |c: char| c.is_ascii_alphanumeric() || "-.*?".contains(c);
+    let text = regex::escape(pattern).replace("\\*", ".*").replace("\\?", ".");
+    pattern.chars().all(simple).then(|| Regex::new(&format!("^{text}$")).ok()).flatten()
 }
 
 /// The promise whose parts the others are.

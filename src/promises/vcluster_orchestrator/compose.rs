@@ -10,7 +10,7 @@ use super::plan::Plan;
 use crate::config::VclusterSettings;
 use crate::manifest::{Claim, Output, Part};
 use crate::promises::{
-    argocd_application, argocd_project, vcluster_argocd_cluster_registration as registration, vcluster_core,
+    argocd_application, argocd_project, vcluster, vcluster_argocd_cluster_registration as registration, vcluster_core,
     vcluster_coredns, vcluster_kubeconfig_external_secret as kubeconfig, vcluster_kubeconfig_sync as kubeconfig_sync,
 };
 use crate::values::{Labels, RelPath};
@@ -48,9 +48,9 @@ pub(super) fn compose(mut plan: Plan, settings: &VclusterSettings) -> Output {
     output
 }
 
-/// What the vcluster needs for itself alone. Argo CD tells clusters apart by their addresses.
+/// What the vcluster needs for itself alone.
 fn claims(plan: &Plan) -> BTreeSet<Claim> {
-    let server = Claim::new("server", &plan.exposed.server);
+    let server = vcluster::server(&plan.exposed.server);
     plan.identity.claims().into_iter().chain(plan.vip.map(network::claim)).chain([server]).collect()
 }
 

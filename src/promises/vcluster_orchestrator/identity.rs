@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::known::Peers;
+use crate::known::Known;
 use crate::manifest::Claim;
-use crate::promises::vcluster::{application_part, parts, project_part, target_namespace, vcluster, vcluster_part};
+use crate::promises::vcluster::{
+    application_part, is_part, parts, project_part, target_namespace, vcluster, vcluster_part,
+};
 use crate::values::RequestKey;
 
 /// The promises whose work this one does, by the names that v1 gave them. They are the directories of its
@@ -47,6 +49,12 @@ impl Identity {
         }
     }
 
+    /// Whether it is all that a request outside the request namespaces can be: in its own namespace, under
+    /// its own name.
+    pub(super) fn is_at_home(&self) -> bool {
+        self.namespace == self.home && self.project == self.application
+    }
+
     /// Its claims: on its name, its namespace, and on all that v1 had requests of their own for.
     pub(super) fn claims(&self) -> BTreeSet<Claim> {
         let parts = self.namespaces().into_iter().flat_map(|namespace| {
@@ -76,14 +84,11 @@ impl Identity {
     /// The requests whose work this is as well: those that v1 wrote, whether they are there still or only
     /// what they had, and all others that ask for a part of it. One that has such a name and is about
     /// something else is left alone.
-    pub(super) fn superseded(&self, peers: &Peers) -> BTreeSet<RequestKey> {
-        let parts = self.namespaces().into_iter().flat_map(|ns| parts(ns, &self.name, &self.project));
-        parts
-            .flat_map(|(key, part)| {
-                let asking: Vec<RequestKey> = peers.asking(&part).cloned().collect();
-                let own = peers.get(&key).is_none_or(|peer| peer.asks.contains(&part)).then_some(key);
-                asking.into_iter().chain(own)
-            })
-            .collect()
+    pub(super) fn superseded(&self, known: &Known) -> BTreeSet<RequestKey> {
+        let parts: Vec<(RequestKey, Claim)> =
+            self.namespaces().into_iter().flat_map(|ns| parts(ns, &self.name, &self.project)).collect();
+        let asking = parts.iter().flat_map(|(_, part)| known.peers.asking(part)).cloned();
+        let by_name = parts.iter().map(|(key, _)| key.clone()).filter(|key| is_part(&parts, key, known));
+        asking.chain(by_name).collect()
     }
 }

@@ -5,6 +5,7 @@
 
 mod chart;
 mod compose;
+mod confined;
 mod fields;
 mod identity;
 mod network;
@@ -16,7 +17,7 @@ mod values;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde::Deserialize;
 
-use super::vcluster::VCLUSTER;
+use super::vcluster::IDENTITY;
 use super::{Lingering, Promise, Refusal, Request, vcluster_kubeconfig_sync};
 use crate::api::vcluster_orchestrator::Exposure;
 use crate::api::{Kind, VClusterOrchestrator};
@@ -44,16 +45,22 @@ impl Promise for VclusterOrchestrator {
         &settings.promises.vcluster.destination_selectors
     }
 
-    fn identity(&self) -> Option<(&'static str, &'static str)> {
-        Some(("spec.name", VCLUSTER))
+    fn identity(&self) -> &'static [(&'static str, &'static str)] {
+        IDENTITY
     }
 
-    fn peer(&self, request: &Request, _: &Settings) -> Peer {
+    fn peer(&self, request: &Request, settings: &Settings) -> Peer {
         let Some(identity) = identity_of(request) else { return Peer::default() };
+        // Whoever is refused for what it names has nothing to offer, and stands in nobody's way.
+        let confined = !settings.promises.vcluster.is_request_namespace(&request.key.namespace);
+        if confined && !identity.is_at_home() {
+            return Peer::default();
+        }
         let exposure = Exposure::deserialize(&request.spec["exposure"]).unwrap_or_default();
-        let address = Address::wanted(&exposure, &mut Vec::new()).offer();
+        let address = Address::wanted(&exposure, &mut Vec::new());
         // A namespace with other people's requests is refused, and an address that somebody has.
-        let asks = [Peers::residence(&identity.namespace)].into_iter().chain(address.clone()).collect();
+        let asks = [Peers::residence(&identity.namespace)].into_iter().chain(address.given()).collect();
+        let address = address.offer();
         Peer { created: None, offers: identity.claims().into_iter().chain(address).collect(), asks }
     }
 

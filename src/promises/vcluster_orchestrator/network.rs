@@ -53,6 +53,12 @@ impl Subnet {
         address.to_bits() & !host_bits(self.prefix) == self.network
     }
 
+    /// Whether it is an address of this subnet that somebody can have.
+    fn has(self, address: Ipv4Addr) -> bool {
+        let (first, last) = self.usable();
+        (first..=last).contains(&address.to_bits())
+    }
+
     /// The first and the last address that somebody can have: without the network's own and the
     /// broadcast address, but in a /31 both are (RFC 3021), and in a /32 there is just the one.
     fn usable(self) -> (u32, u32) {
@@ -103,14 +109,33 @@ impl Address {
         let subnet = subnet.transpose().unwrap_or_else(|mistake| note(mistake, found));
         let vip = vip.transpose().unwrap_or_else(|mistake| note(mistake, found));
         match (vip, subnet) {
-            (Some(vip), Some(subnet)) if !subnet.contains(vip) => {
-                let message = format!("{vip} does not lie in the subnet {subnet} that spec.exposure.subnet gives");
+            (Some(vip), _) if !is_a_hosts(vip) => {
+                found.push(Mistake::new("spec.exposure.vip", format!("{vip} is no address that a host can have")));
+                Self::Any
+            }
+            (None, Some(subnet)) if !is_a_hosts(Ipv4Addr::from_bits(subnet.usable().0)) => {
+                let message = format!("{subnet} has no addresses that hosts can have");
+                found.push(Mistake::new("spec.exposure.subnet", message));
+                Self::Any
+            }
+            (Some(vip), Some(subnet)) if !subnet.has(vip) => {
+                let message = format!(
+                    "{vip} does not lie in the subnet {subnet} that spec.exposure.subnet gives, or is no host's address there"
+                );
                 found.push(Mistake::new("spec.exposure.vip", message));
                 Self::Any
             }
             (Some(vip), _) => Self::Given(vip),
             (None, Some(subnet)) => Self::From(subnet),
             (None, None) => Self::Any,
+        }
+    }
+
+    /// The claim on a given address.
+    pub(super) fn given(self) -> Option<Claim> {
+        match self {
+            Self::Given(vip) => Some(claim(vip)),
+            Self::Any | Self::From(_) => None,
         }
     }
 
@@ -137,6 +162,12 @@ impl Address {
             Self::From(subnet) => pool.from(subnet, offset).map(Some),
         }
     }
+}
+
+/// Neither nobody's, nor this host's own, nor a group's, nor reserved.
+fn is_a_hosts(address: Ipv4Addr) -> bool {
+    let first = address.octets()[0];
+    first != 0 && !address.is_loopback() && first < 224
 }
 
 fn note<T>(mistake: Mistake, found: &mut Vec<Mistake>) -> Option<T> {

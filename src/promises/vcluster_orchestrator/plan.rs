@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use serde_json::Value;
 
 use super::chart::ChartVersion;
+use super::confined::values_mistakes;
 use super::fields::{Chart, Exposed, Registered, Selectors, kubernetes_version, pod_security};
 use super::identity::Identity;
 use super::presets::Size;
@@ -58,14 +59,18 @@ impl Plan {
         let platform = &settings.promises.vcluster;
         let VClusterOrchestratorSpec { name, target_namespace, project_name, .. } = &spec;
         let identity = Identity::new(&request.key, name, target_namespace.as_deref(), project_name.as_deref());
-        let supersedes = identity.superseded(&known.peers);
+        let supersedes = identity.superseded(known);
 
         let vcluster = spec.vcluster.unwrap_or_default();
         if vcluster.isolation_mode.is_some() {
             notes.push("spec.vcluster.isolationMode has no effect".to_owned());
         }
         let chart = Chart::resolve(spec.argocd_application.unwrap_or_default(), platform, &mut found);
-        may_name(&Tenancy::new(request, settings, known), &identity, &chart, &supersedes, platform, &mut found);
+        let tenancy = Tenancy::new(request, settings, known);
+        may_name(&tenancy, &identity, &chart, &supersedes, platform, &mut found);
+        if tenancy.is_confined() {
+            found.extend(values_mistakes(&vcluster, platform));
+        }
         let base_domain = base_domain(request, platform).unwrap_or_else(|mistake| {
             found.push(mistake);
             platform.base_domain.clone()
@@ -99,6 +104,7 @@ impl Plan {
         settling.settle(ChartVersion::of(&chart.revision));
         settling.name_fits(&identity.name);
         let (pod_security, pod_security_reason) = pod_security(spec.pod_security, &values, platform);
+        found.extend(tenancy.pod_security("spec.podSecurity", pod_security, pod_security_reason.as_deref()));
         if !found.is_empty() {
             return Err(found.into());
         }
@@ -133,7 +139,9 @@ fn may_name(
 ) {
     found.extend(tenancy.target("spec.targetNamespace", &identity.namespace, |other| supersedes.contains(other)));
     found.extend(tenancy.repository("spec.argocdApplication.repoURL", &chart.repository));
+    found.extend(tenancy.own_project("spec.projectName", &identity.project));
     let own = [
+        ("spec.argocdApplication.chart", &chart.name, &platform.chart.name),
         ("spec.argocdApplication.destinationServer", &chart.server, &platform.in_cluster_server),
         ("spec.projectName", &identity.project, &identity.application),
     ];

@@ -38,6 +38,18 @@ const PRO: [&str; 5] = [
     "/controlPlane/hostPathMapper/central",
     "/controlPlane/coredns/embedded",
 ];
+/// Maps of values that the chart cannot be without.
+const NEEDED: [&str; 9] = [
+    "/controlPlane",
+    "/controlPlane/advanced",
+    "/controlPlane/backingStore",
+    "/controlPlane/distro",
+    "/controlPlane/proxy",
+    "/controlPlane/service",
+    "/controlPlane/statefulSet",
+    "/controlPlane/statefulSet/highAvailability",
+    "/controlPlane/statefulSet/persistence",
+];
 /// The name of the open-source image, in whatever registry.
 const OSS_IMAGE: &str = "vcluster-oss";
 /// How many replicas the etcd has that is deployed where nobody chose a backing store.
@@ -65,10 +77,22 @@ impl Settling<'_> {
     /// Fills in what more than one replica needs, leaves out what the chart does not know, and refuses
     /// what cannot run.
     pub(super) fn settle(&mut self, chart: ChartVersion) {
+        self.whole();
         let replicas = self.replicas();
         self.backing_store(replicas);
         self.pro_features();
         self.disruption_budget(replicas, chart);
+    }
+
+    /// Maps that the chart's templates read fields of, whatever else is said: without them nothing is rendered.
+    fn whole(&mut self) {
+        let missing = NEEDED.into_iter().filter(|map| self.values.pointer(map).is_some_and(Value::is_null));
+        self.found.extend(missing.map(|map| {
+            Mistake::new(
+                field(self.given, map),
+                "is null, and the chart cannot be without it: name the fields to be rid of",
+            )
+        }));
     }
 
     /// How many replicas there will be. The chart has one unless told otherwise.
@@ -142,11 +166,20 @@ impl Settling<'_> {
                 let field = field(self.given, &format!("{ADVANCED}/{BUDGET}"));
                 self.notes.push(format!("{field} has no effect: chart 0.31.0 is the first one that knows it"));
             }
-        } else if replicas > 1 {
+        } else if replicas <= 1 {
+            let budget = format!("{ADVANCED}/{BUDGET}");
+            if is_on(self.values, &format!("{budget}/enabled")) {
+                let advanced = self.values.pointer_mut(ADVANCED).and_then(Value::as_object_mut);
+                advanced.map(|advanced| advanced.remove(BUDGET));
+                let field = field(self.given, &budget);
+                self.notes
+                    .push(format!("{field} has no effect: with one replica it would keep nodes from being drained"));
+            }
+        } else {
             let budget = |fields: Value| json!({ "controlPlane": { "advanced": { BUDGET: fields } } });
             underlay(self.values, budget(json!({ "enabled": true })));
             // Of the two limits the chart takes this one first, whatever the other says.
-            if self.values.pointer(&format!("{ADVANCED}/{BUDGET}/maxUnavailable")).is_none() {
+            if self.values.pointer(&format!("{ADVANCED}/{BUDGET}/maxUnavailable")).is_none_or(Value::is_null) {
                 underlay(self.values, budget(json!({ "minAvailable": 1 })));
             }
         }
