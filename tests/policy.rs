@@ -210,6 +210,16 @@ fn tokens() -> Vec<String> {
 }
 
 #[test]
+fn yaml_that_expands_to_too_much_is_refused_and_not_looked_at() {
+    let mut bomb = "kind: &a0 {x: 1}\n".to_owned();
+    for level in 1..12 {
+        let below = format!("*a{}, ", level - 1).repeat(10);
+        bomb.push_str(&format!("k{level}: &a{level} [{below}]\n"));
+    }
+    assert_refused(in_string(&bomb), "aliases that expand to too much");
+}
+
+#[test]
 fn credentials_never_pass_in_any_text() {
     assert_refused(in_string("a: -----BEGIN RSA\n  PRIVATE KEY-----\n"), "data.values.yaml");
     for token in tokens() {

@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use regex::Regex;
 use serde_json::{Map, Value};
+use serde_saphyr::Error;
 
 use super::tokens;
 use crate::manifest::Content;
@@ -120,8 +121,13 @@ impl Walk<'_> {
         self.nesting += 1;
         for (i, document) in split(text).into_iter().enumerate() {
             let here = format!("{at} (document {})", i + 1);
-            match serde_saphyr::from_str::<Value>(&document) {
+            match serde_saphyr::from_str_with_options::<Value>(&document, options()) {
                 Ok(value @ (Value::Object(_) | Value::Array(_))) => self.document(&value, &here),
+                Err(error) if is_too_much(&error) => {
+                    (self.refuse)(format!(
+                        "{here} has YAML aliases that expand to too much to be looked at: write it out"
+                    ));
+                }
                 // A Helm template, say: not YAML yet, but soon.
                 Err(_) if looks_like_secret(&document) => self.report(&here, "what looks like a Secret"),
                 Ok(_) | Err(_) => {}
@@ -129,6 +135,24 @@ impl Walk<'_> {
         }
         self.nesting -= 1;
     }
+}
+
+/// A few lines of aliases can stand for gigabytes.
+fn options() -> serde_saphyr::Options {
+    serde_saphyr::options! { alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 10_000 } }
+}
+
+fn is_too_much(mut error: &Error) -> bool {
+    while let Error::AliasError { error: inner, .. } | Error::WithSnippet { error: inner, .. } = error {
+        error = inner;
+    }
+    matches!(
+        error,
+        Error::AliasReplayLimitExceeded { .. }
+            | Error::AliasReplayStackDepthExceeded { .. }
+            | Error::AliasReplayCounterOverflow { .. }
+            | Error::Budget { .. }
+    )
 }
 
 /// Whether reading a text as YAML may bring to light what its letters do not show: Helm values are long,

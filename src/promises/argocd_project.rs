@@ -64,7 +64,7 @@ fn plan(spec: ArgoCDProjectSpec, settings: &Settings, tenancy: &Tenancy) -> Resu
     let mut found = spec.mistakes();
     let namespace = spec.namespace.unwrap_or_else(|| settings.promises.vcluster.argocd_namespace.clone());
     found.extend(tenancy.argocd_namespace("spec.namespace", &namespace));
-    found.extend(tenancy.own_project("spec.name", &spec.name));
+    found.extend(Tenancy::own_project("spec.name", &spec.name));
     found.extend(tenancy.argocd_name("spec.name", &spec.name));
     for (i, url) in spec.source_repos.iter().flatten().enumerate() {
         found.extend(tenancy.repository(&format!("spec.sourceRepos[{i}]"), url));

@@ -47,6 +47,24 @@ fn the_whole_takes_over_files_claims_and_objects_of_its_parts_in_one_commit() {
 }
 
 #[test]
+fn what_a_part_has_under_another_root_goes_by_a_removal_in_the_name_of_the_whole() {
+    let scratch = Scratch::new();
+    let repo = scratch.bare("r");
+    let mut engine = open(&repo);
+    let at = |root: &str, mut change: Change| {
+        change.roots = [(path(root), change.roots.remove(&path("")).unwrap())].into();
+        change
+    };
+    commit(&mut engine, at("other", part("d").uid("of-the-part")));
+    commit(&mut engine, whole("part", &[]));
+    // As it is submitted once the new place is confirmed.
+    let leave = Change { supersedes: [key("team", "part")].into(), ..change("whole").uid("of-the-whole") };
+    commit(&mut engine, at("other", leave));
+    assert_eq!(files(&repo), ["resources/default/team/whole/x"]);
+    assert!(engine.records(&path("other")).unwrap().is_empty());
+}
+
+#[test]
 fn the_parts_of_another_writer_are_not_taken() {
     let scratch = Scratch::new();
     let repo = scratch.bare("r");
@@ -65,11 +83,24 @@ fn directories_that_kratix_left_go_with_the_commit_and_those_of_others_stay() {
     let mut engine = open(&repo);
     commit(&mut engine, change("third").owns("resources/default/core/third", &[("x", "1")]));
     let kratix = "resources/default/core/part/configure/5058f/namespace.yaml";
-    left(&mut engine, &repo, &[(kratix, "kind: Namespace"), ("resources/default/core/mine.yaml", "by hand")]);
-    let clears = ["resources/default/core/part", "resources/default/core/third", "resources/default/core/none"];
+    let mixed = "resources/default/core/mixed";
+    let files_there = [
+        (kratix, "kind: Namespace"),
+        ("resources/default/core/mine.yaml", "by hand"),
+        ("resources/default/core/mixed/configure/5058f/x", "Kratix's"),
+        ("resources/default/core/mixed/README.md", "by hand"),
+    ];
+    left(&mut engine, &repo, &files_there);
+    let clears = ["resources/default/core/part", "resources/default/core/third", "resources/default/core/none", mixed];
     let receipt = commit(&mut engine, whole("part", &clears));
     assert_eq!(receipt.files_changed, 2);
-    let held = ["resources/default/core/mine.yaml", "resources/default/core/third/x", "resources/default/team/whole/x"];
+    let held = [
+        "resources/default/core/mine.yaml",
+        "resources/default/core/mixed/README.md",
+        "resources/default/core/mixed/configure/5058f/x",
+        "resources/default/core/third/x",
+        "resources/default/team/whole/x",
+    ];
     assert_eq!(files(&repo), held);
     // Nothing is left to do, and Kratix may have come back.
     assert_eq!(commit(&mut engine, whole("part", &clears)).files_changed, 0);

@@ -289,3 +289,36 @@ fn a_core_is_looked_at_again_when_its_namespace_is_free() {
     known.peers.arrive(&core.key, promise("VClusterCore").peer(&core, &settings));
     assert_eq!(known.peers.leave(&other), [core.key].into());
 }
+
+#[test]
+fn patterns_that_mean_a_protected_namespace_are_refused_and_all_of_them_is_said_openly() {
+    let to = |namespace: &str| json!({ "name": "p", "destinations": [{ "server": "*", "namespace": namespace }] });
+    for pattern in ["argoc?", "kube-sy*", "*-system", "k*c", "{argocd}", "/.*/", "!argoc?"] {
+        refused("ArgoCDProject", to(pattern), "spec.destinations[0].namespace", "is protected");
+    }
+    for pattern in ["*", "team-*", "media", "!team-?"] {
+        output("ArgoCDProject", FREE, to(pattern), &Known::default()).expect(pattern);
+    }
+    refused("ArgoCDProject", json!({ "name": "default" }), "spec.name", "Argo CD's own project");
+}
+
+#[test]
+fn a_tenants_namespace_enforces_what_the_settings_say() {
+    let values = |text: &str| json!({ "name": "x", "valuesYaml": text });
+    let volume = "volumes: [{hostPath: {path: /}}]";
+    let found = mistakes("VClusterCore", "tenant", values(volume), &Known::default());
+    assert_mistake(&found, "spec.valuesYaml", "privileged is weaker than baseline");
+    // Not everything of that name is a directory of the node.
+    let files = objects(&request("VClusterCore", "tenant", values("anything: {hostPath: ''}")), &Known::default());
+    let namespace = files.values().find(|object| object["kind"] == "Namespace").expect("a namespace");
+    assert_eq!(namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"], "baseline");
+}
+
+#[test]
+fn who_is_refused_vouches_for_nobody() {
+    // The vcluster is recorded as another's, whatever an orchestrator here offers.
+    let mut known = offered(&[(key("vcluster-orchestrator", "evil", "media"), &[vcluster("media")])]);
+    known.reserve(&key("vcluster-orchestrator", FREE, "media"), &[vcluster("media")].into());
+    let found = mistakes("ArgoCDProject", "evil", json!({ "name": "vcluster-media" }), &known);
+    assert_mistake(&found, "spec.name", "is not vcluster-NAME of a VClusterOrchestrator in evil");
+}

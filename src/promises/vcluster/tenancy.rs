@@ -122,7 +122,7 @@ impl<'a> Tenancy<'a> {
     }
 
     /// A project that is made: Argo CD has one of its own, which would go with the request.
-    pub(in crate::promises) fn own_project(&self, field: &str, name: &str) -> Option<Mistake> {
+    pub(in crate::promises) fn own_project(field: &str, name: &str) -> Option<Mistake> {
         (name == "default").then(|| Mistake::new(field, "default is Argo CD's own project: name another one"))
     }
 

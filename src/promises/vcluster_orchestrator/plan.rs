@@ -139,7 +139,7 @@ fn may_name(
 ) {
     found.extend(tenancy.target("spec.targetNamespace", &identity.namespace, |other| supersedes.contains(other)));
     found.extend(tenancy.repository("spec.argocdApplication.repoURL", &chart.repository));
-    found.extend(tenancy.own_project("spec.projectName", &identity.project));
+    found.extend(Tenancy::own_project("spec.projectName", &identity.project));
     let own = [
         ("spec.argocdApplication.chart", &chart.name, &platform.chart.name),
         ("spec.argocdApplication.destinationServer", &chart.server, &platform.in_cluster_server),
