@@ -104,7 +104,7 @@ fn a_namespace_is_privileged_only_where_a_directory_of_the_node_is_needed() {
 fn the_settings_say_what_a_namespace_enforces() {
     let mut settings = Settings::default();
     let enforced = |settings: &Settings| {
-        let request = request("VClusterCore", FREE, core("a: {hostPath: /}"));
+        let request = request("VClusterCore", FREE, core("a: {hostPath: {path: /}}"));
         let output = promise("VClusterCore").render(&request, settings, &Known::default()).expect("it renders");
         let namespace = output.files.into_values().find_map(|content| match content {
             Content::Object(object) if object["kind"] == "Namespace" => Some(object),
@@ -135,9 +135,10 @@ fn a_namespace_outlives_a_request_that_lies_in_it() {
 fn a_vcluster_is_claimed_with_its_namespace() {
     let claims = |kind: &str, spec: Value| output(kind, FREE, spec, &Known::default()).expect("it renders").claims;
     let held: Vec<String> = claims("VClusterCore", core("")).iter().map(|claim| claim.as_str().to_owned()).collect();
-    assert_eq!(held, ["target-namespace/vcluster-dev", "vcluster/dev"]);
-    // Parts of it belong to whoever holds it.
-    assert_eq!(claims("VClusterCoredns", json!({ "name": "dev" })), [].into());
+    assert_eq!(held, ["about/vcluster-core/platform-requests/x=dev", "target-namespace/vcluster-dev", "vcluster/dev"]);
+    // Parts of it belong to whoever holds it; that they are about it is all that is recorded.
+    let about = kept::manifest::Claim::new("about", "vcluster-coredns/platform-requests/x=dev");
+    assert_eq!(claims("VClusterCoredns", json!({ "name": "dev" })), [about].into());
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn requests_elsewhere_deploy_the_chart_into_the_own_cluster() {
         ),
         ("/destinations", json!([{ "server": "https://kubernetes.default.svc" }]), "spec.destinations[0].namespace"),
         ("/name", "vcluster-other".into(), "spec.name"),
-        ("/name", "default".into(), "spec.name"),
+        ("/name", "theirs".into(), "spec.name"),
     ] {
         let found = mistakes("ArgoCDProject", "team-a", changed(project, pointer, value), &known);
         assert_mistake(&found, field, RULE);
@@ -233,7 +233,8 @@ fn recorded(request: &RequestKey) -> Known {
         site: Site { branch, root: RelPath::root() },
     };
     let mut known = Known::default();
-    known.add(request, place, &[]);
+    let RequestKey { namespace, promise, name } = request;
+    known.add(request, place, &[Claim::new("about", &format!("{promise}/{namespace}/{name}={name}"))]);
     known
 }
 
