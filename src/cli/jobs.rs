@@ -42,9 +42,7 @@ impl Wanted {
                 .and_then(|wanted| same_identity(&asked, wanted, &known));
             match wanted {
                 Ok(wanted) => {
-                    for note in wanted.misplaced.iter().chain(&wanted.notes) {
-                        console::warning(&format!("{}: {note}", asked.subject()));
-                    }
+                    warn(&asked, &wanted);
                     remember(&mut known, &asked.request.key, &wanted);
                     desired.push(Wish { asked, known: was_known, desired: wanted });
                 }
@@ -52,6 +50,13 @@ impl Wanted {
             }
         }
         Self { desired }
+    }
+}
+
+/// Says what the author of a request should know although all is well.
+pub(super) fn warn(asked: &Asked, wanted: &Desired) {
+    for note in wanted.misplaced.iter().chain(&wanted.notes) {
+        console::warning(&format!("{}: {note}", asked.subject()));
     }
 }
 

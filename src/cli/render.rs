@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::args::{FileFormat, RenderArgs};
 use super::input::Input;
-use super::jobs::{give_up, meet, remember};
+use super::jobs::{give_up, meet, remember, warn};
 use super::landscape::{for_rendering, refuse_unused_secrets};
 use super::problem::Problem;
 use super::session::{print_problems, read};
@@ -49,6 +49,7 @@ fn render<'a>(input: &mut Input, settings: &Settings, landscape: &'a Landscape) 
         let view = View { settings, landscape, known: &known, writer: "cli", adopt: &[] };
         match desire(asked.promise, &asked.request, view) {
             Ok(desired) => {
+                warn(&asked, &desired);
                 remember(&mut known, &asked.request.key, &desired);
                 // A repository would refuse the later of two that want the same; so does this.
                 if let Err(conflict) = rendering.add(&subject, &desired) {

@@ -87,8 +87,8 @@ impl Amount {
             // The same amount in two notations may differ in the last bit.
             if reserved > most * (1.0 + 1e-9) {
                 let message = format!(
-                    "{request} is more than the limit, which is {limit} (what is not given is the preset's): \
-                     give spec.vcluster.resources.limits.{what} as well"
+                    "{request} is more than the limit, which is {limit}; what is not given is the preset's: give both \
+                     spec.vcluster.resources.requests.{what} and spec.vcluster.resources.limits.{what}"
                 );
                 found.push(Mistake::new(format!("spec.vcluster.resources.requests.{what}"), message));
             }
