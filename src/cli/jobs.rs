@@ -7,7 +7,6 @@ use super::input::{Asked, Input, subject_of};
 use super::problem::Problem;
 use super::session::Session;
 use super::submit::Job;
-use crate::config::Settings;
 use crate::error::{Explain, Invalid, Mistake};
 use crate::known::{Known, KnownPlace, Site};
 use crate::placement::Branch;
@@ -34,7 +33,6 @@ impl Wanted {
     /// problems, and keep what they have; those that another request renders are left to that one.
     pub(super) fn walk(session: &Session, input: &mut Input, going: impl Fn(&RequestKey) -> bool) -> Self {
         let mut known = session.known(going);
-        meet(&mut known, &session.settings, &input.requests);
         let mut desired = Vec::new();
         for asked in std::mem::take(&mut input.requests) {
             let was_known = !known.places(&asked.request.key).is_empty();
@@ -57,13 +55,6 @@ impl Wanted {
 pub(super) fn warn(asked: &Asked, wanted: &Desired) {
     for note in wanted.misplaced.iter().chain(&wanted.notes) {
         console::warning(&format!("{}: {note}", asked.subject()));
-    }
-}
-
-/// The requests of the input find each other.
-pub(super) fn meet(known: &mut Known, settings: &Settings, requests: &[Asked]) {
-    for asked in requests {
-        known.peers.arrive(&asked.request.key, asked.promise.peer(&asked.request, settings));
     }
 }
 
@@ -130,7 +121,6 @@ pub(super) fn plan_again(session: &mut Session, jobs: &mut [Job], lost: &[usize]
     let mut again = Vec::new();
     for &at in lost {
         let Some(asked) = &jobs[at].asked else { continue };
-        known.peers.arrive(&asked.request.key, asked.promise.peer(&asked.request, &session.settings));
         let wanted = desire(asked.promise, &asked.request, session.view(&known));
         if let Ok(wanted) = wanted.and_then(|wanted| same_identity(asked, wanted, &known))
             && wanted.changes != jobs[at].desired.changes

@@ -10,10 +10,10 @@ use serde_json::json;
 
 use super::args::{FileFormat, RenderArgs};
 use super::input::Input;
-use super::jobs::{give_up, meet, remember, warn};
+use super::jobs::{give_up, remember, warn};
 use super::landscape::{for_rendering, refuse_unused_secrets};
 use super::problem::Problem;
-use super::session::{print_problems, read};
+use super::session::{peers, print_problems, read};
 use super::{Answer, console};
 use crate::config::Settings;
 use crate::error::Mistake;
@@ -41,8 +41,7 @@ pub(super) fn run(args: &RenderArgs) -> Answer {
 }
 
 fn render<'a>(input: &mut Input, settings: &Settings, landscape: &'a Landscape) -> Rendering<'a> {
-    let mut known = Known::default();
-    meet(&mut known, settings, &input.requests);
+    let mut known = Known::of(peers(settings, &input.requests));
     let mut rendering = Rendering::new(landscape);
     for asked in std::mem::take(&mut input.requests) {
         let subject = asked.subject();

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::args::{InputArgs, StoreArgs};
-use super::input::{Input, Options, collect};
+use super::input::{Asked, Input, Options, collect};
 use super::landscape::{landscape, refuse_unused_secrets};
 use super::open::{Opened, Opener, Purpose};
 use super::{console, credentials};
 use crate::config::{NAME_RULE, Settings, is_name};
-use crate::known::{Known, KnownPlace, Site};
+use crate::known::{Known, KnownPlace, Peers, Site};
 use crate::placement::{Branch, Landscape, StateStore};
 use crate::store;
 use crate::street::View;
@@ -23,6 +23,8 @@ pub(super) struct Session {
     pub(super) branches: BTreeMap<Branch, Result<Opened, store::Error>>,
     pub(super) writer: String,
     pub(super) adopt: Vec<String>,
+    /// The requests of the input, as they find each other.
+    peers: Peers,
 }
 
 /// Reads settings and input.
@@ -68,7 +70,8 @@ impl Session {
         let opener = Opener { landscape: &landscape, secrets: &input.secrets, purpose, from_flag, environment };
         let names: std::collections::BTreeSet<Branch> = landscape.stores.values().map(|s| s.branch.clone()).collect();
         let branches = names.into_iter().map(|branch| (branch.clone(), opener.open(&branch))).collect();
-        Ok(Self { settings, landscape, branches, writer: args.writer.clone(), adopt })
+        let peers = peers(&settings, &input.requests);
+        Ok(Self { settings, landscape, branches, writer: args.writer.clone(), adopt, peers })
     }
 
     /// The stores that cannot be used, in words.
@@ -117,7 +120,7 @@ impl Session {
 
     /// What is recorded, as the street reads it, without the requests that are about to go.
     pub(super) fn known(&self, going: impl Fn(&RequestKey) -> bool) -> Known {
-        let mut known = Known::default();
+        let mut known = Known::of(self.peers.clone());
         for (branch, opened) in &self.branches {
             let Ok(opened) = opened else {
                 let sites = self.landscape.stores.values().map(StateStore::site);
@@ -141,6 +144,15 @@ impl Session {
     pub(super) fn view<'a>(&'a self, known: &'a Known) -> View<'a> {
         View { settings: &self.settings, landscape: &self.landscape, known, writer: &self.writer, adopt: &self.adopt }
     }
+}
+
+/// The requests of an input, for each other to find.
+pub(super) fn peers(settings: &Settings, requests: &[Asked]) -> Peers {
+    let mut peers = Peers::default();
+    for asked in requests {
+        peers.arrive(&asked.request.key, asked.promise.peer(&asked.request, settings));
+    }
+    peers
 }
 
 /// Names that become parts of paths: as DNS labels.

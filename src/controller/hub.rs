@@ -109,6 +109,8 @@ impl Hub {
         if !state.is_settled_for(promise) {
             return Step::Waiting;
         }
+        // The records hold its claims until the remote has dropped them; then others may have them at once.
+        state.known.reserve(&request.key, &BTreeSet::new());
         state.recall(&request.key, recorded);
         let desired = match state.requests.get(&request.key) {
             // What is being removed must not shrink while it is under way: Known forgets as it goes.

@@ -20,22 +20,31 @@ const PATIENCE: Duration = Duration::from_mins(6);
 
 /// What there is to wait for, in words. Nothing, if this cluster has no such objects or kept may not
 /// look at them: the files may be for another one.
-pub(super) async fn waits_for(object: &DynamicObject, request: &Request, context: &Context) -> Option<Verdict> {
+pub(super) async fn waits_for(
+    object: &DynamicObject,
+    request: &Request,
+    context: &Context,
+) -> Result<Option<Verdict>, kube::Error> {
     for lingering in context.promise.lingering(request, &context.hub.settings) {
         let gvk = GroupVersionKind::gvk(lingering.group, lingering.version, lingering.kind);
         let resource = ApiResource::from_gvk_with_plural(&gvk, lingering.plural);
         let api = Api::<DynamicObject>::namespaced_with(context.client.clone(), &lingering.namespace, &resource);
-        let Ok(Some(found)) = api.get_opt(&lingering.name).await else { continue };
+        let found = match api.get_opt(&lingering.name).await {
+            Ok(Some(found)) => found,
+            Ok(None) => continue,
+            Err(kube::Error::Api(status)) if status.code == 403 => continue,
+            Err(error) => return Err(error),
+        };
         if objects::is_leaving(&found) {
-            return Some(held(&found, &lingering));
+            return Ok(Some(held(&found, &lingering)));
         }
         if waited(object) < PATIENCE {
             let Lingering { kind, namespace, name, .. } = &lingering;
             let message = format!("its files are removed; waiting for Argo CD to delete the {kind} {namespace}/{name}");
-            return Some(Verdict::bad("Lingering", message));
+            return Ok(Some(Verdict::bad("Lingering", message)));
         }
     }
-    None
+    Ok(None)
 }
 
 fn held(found: &DynamicObject, lingering: &Lingering) -> Verdict {

@@ -174,6 +174,10 @@ fn meet(hub: &Hub, promise: &'static dyn Promise, seen: &Seen, present: &Present
         Err(watcher::Error::InitialListFailed(kube::Error::Api(status))) if status.code == 404 => {
             hub.met(promise, &HashSet::new());
         }
+        // Nothing of its group is written until they are known: that must not go unheard.
+        Err(watcher::Error::InitialListFailed(error)) => {
+            tracing::warn!(promise = promise.name(), %error, "its requests cannot be listed");
+        }
         Err(_) => {}
     }
 }

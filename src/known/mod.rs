@@ -70,6 +70,11 @@ pub struct Known {
 }
 
 impl Known {
+    /// Nothing but that these requests are there.
+    pub fn of(peers: Peers) -> Self {
+        Self { peers, ..Self::default() }
+    }
+
     /// Remembers a place and the claims of its owner.
     pub fn add<'a>(&mut self, request: &RequestKey, place: KnownPlace, claims: impl IntoIterator<Item = &'a Claim>) {
         for claim in claims {
@@ -105,9 +110,9 @@ impl Known {
         self.left_over.insert(site.clone(), requests);
     }
 
-    /// Whether Kratix wrote the request's files, and kept has not yet.
+    /// Whether Kratix wrote the request's files, and kept has not yet: what is only on its way claims nothing.
     pub fn is_left_over(&self, request: &RequestKey) -> bool {
-        !self.places.contains_key(request) && self.left_over.values().any(|requests| requests.contains(request))
+        self.recorded.of(request).next().is_none() && self.left_over.values().any(|requests| requests.contains(request))
     }
 
     /// Forgets everything that was known at a site, before it is read again.
@@ -227,6 +232,8 @@ mod tests {
         known.found_left_over(&site, [key("a"), key("b")].into());
         assert!(known.is_left_over(&key("a")) && !known.is_left_over(&key("c")));
         known.add(&key("a"), place("r"), &claims(&[]));
+        assert!(known.is_left_over(&key("a")), "what is on its way may not arrive");
+        known.add(&key("a"), place("r"), &claims(&["1"]));
         assert!(!known.is_left_over(&key("a")));
         known.forget(&key("b"), &site);
         assert!(!known.is_left_over(&key("b")));
