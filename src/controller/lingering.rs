@@ -32,7 +32,8 @@ pub(super) async fn waits_for(
         let found = match api.get_opt(&lingering.name).await {
             Ok(Some(found)) => found,
             Ok(None) => continue,
-            Err(kube::Error::Api(status)) if status.code == 403 => continue,
+            // Not allowed, or no such kind here.
+            Err(kube::Error::Api(status)) if status.code == 403 || status.code == 404 => continue,
             Err(error) => return Err(error),
         };
         if objects::is_leaving(&found) {
