@@ -3,9 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
-use std::fmt;
 use std::hash::{BuildHasher, Hasher};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,46 +13,13 @@ use super::build::{Base, New, build, preview};
 use super::git::{self, Pushed, Transport};
 use super::heads::Heads;
 use super::stage::{Indexes, Stage};
-use super::{Change, Chore, Error, Outcome, Record};
+use super::{Access, Change, Chore, Error, Outcome, Record};
 use crate::values::{RelPath, RequestKey};
 
 /// How often a commit is built anew because the branch moved meanwhile.
 const ATTEMPTS: u32 = 10;
 /// How often a push is sent again whose connection ended without an answer, while the branch stands still.
 const RESENDS: u32 = 2;
-
-/// How to reach a repository. Credentials live here and nowhere else; `Debug` does not show them.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Access {
-    /// A path, a `file://` URL, or an `http(s)://` URL without credentials.
-    pub url: String,
-    /// The branch.
-    pub branch: String,
-    /// User and password, if any.
-    pub basic: Option<(String, String)>,
-    /// A PEM bundle that replaces the system's certificate authorities.
-    pub ca_bundle: Option<Vec<u8>>,
-    /// Only by an explicit field: do not verify the server's certificate.
-    pub insecure_skip_tls_verify: bool,
-    /// Commit author.
-    pub author: (String, String),
-    /// Bound on each network operation.
-    pub timeout: Duration,
-    /// Whether a missing local repository is made.
-    pub create: bool,
-    /// Where the disposable cache of a remote repository is made; a temporary directory if absent.
-    pub cache: Option<PathBuf>,
-}
-
-impl fmt::Debug for Access {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Access")
-            .field("url", &self.url)
-            .field("branch", &self.branch)
-            .field("user", &self.basic.as_ref().map(|(user, _)| user))
-            .finish_non_exhaustive()
-    }
-}
 
 /// What a remote branch held when it was last looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]

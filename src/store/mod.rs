@@ -4,6 +4,7 @@
 //! [`Engine`] is the synchronous heart: one per remote and branch. The command line uses it directly, the
 //! operator through [`writer`], which gives each engine a thread and a mailbox.
 
+mod access;
 pub mod engine;
 mod heads;
 pub mod records;
@@ -26,7 +27,8 @@ use crate::error::{Explain, Retry};
 use crate::manifest::Claim;
 use crate::values::{Owner, RelPath, RequestKey, Timestamp};
 
-pub use engine::{Access, Engine, Head, Preview, Published, Survey};
+pub use access::{Access, credentials};
+pub use engine::{Engine, Head, Preview, Published, Survey};
 pub use heads::Heads;
 pub use records::Record;
 
@@ -195,19 +197,3 @@ impl Explain for Error {
 
 /// The answer to a [`Change`].
 pub type Outcome = Result<Receipt, Error>;
-
-/// Reads a store's basic-auth credentials out of a Secret's data. `secret` names it for the error.
-pub fn credentials(read: impl Fn(&str) -> Option<Vec<u8>>, secret: &str) -> Result<(String, String), Error> {
-    let text = |key: &str| {
-        let bytes = read(key).ok_or_else(|| {
-            Error::Unauthorized(format!(
-                "the Secret {secret} lacks the key {key:?}: authMethod basicAuth needs username and password"
-            ))
-        })?;
-        let text = String::from_utf8(bytes)
-            .map_err(|_| Error::Unauthorized(format!("the key {key:?} of the Secret {secret} is not UTF-8 text")))?;
-        // `echo secret | base64` leaves a newline that no server accepts.
-        Ok(text.trim_end_matches(['\r', '\n']).to_owned())
-    };
-    Ok((text("username")?, text("password")?))
-}

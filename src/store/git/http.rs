@@ -1,19 +1,16 @@
 //! A repository behind Git's smart HTTP protocol. libgit2's own client is not used: it cannot push
 //! against a commit of the caller's choice, and its timeouts are those of the whole process.
 
-use std::io::Read;
+use git2::{Oid, Repository};
 
-use git2::{Oid, Repository, RepositoryInitOptions};
-
+use super::cache::Cache;
 use super::client::{Client, Failure, is_timeout};
 use super::protocol::{self, Advertisement, Fault, Report};
-use super::{Pushed, Transport, failed, objects};
+use super::{Pushed, Transport};
 use crate::store::{Access, Error};
 
 const FETCH: &str = "git-upload-pack";
 const PUSH: &str = "git-receive-pack";
-/// Packs in the cache before it is written anew: each one makes every look-up slower.
-const MAX_PACKS: usize = 100;
 
 /// A repository at a server.
 pub(crate) struct Http {
@@ -154,51 +151,5 @@ impl Transport for Http {
         let head = server.get(&self.reference);
         self.writer = Some(server);
         Ok(head)
-    }
-}
-
-/// Where the objects of the remote are kept meanwhile. It goes with the engine, and may go at any time.
-struct Cache {
-    repo: Repository,
-    packs: usize,
-    _dir: tempfile::TempDir,
-}
-
-impl Cache {
-    fn new(access: &Access) -> Result<Self, Error> {
-        let mut builder = tempfile::Builder::new();
-        let builder = builder.prefix("kept-cache-");
-        let dir = access.cache.clone().unwrap_or_else(std::env::temp_dir);
-        let io = |e: std::io::Error| Error::Git(format!("cannot make a cache in {}: {e}", dir.display()));
-        std::fs::create_dir_all(&dir).map_err(io)?;
-        let place = builder.tempdir_in(&dir).map_err(io)?;
-        let mut options = RepositoryInitOptions::new();
-        options.bare(true).external_template(false);
-        let repo = Repository::init_opts(place.path(), &options).map_err(|e| failed("make a cache", &e))?;
-        Ok(Self { repo, packs: 0, _dir: place })
-    }
-
-    fn add(&mut self, pack: impl Read) -> Result<(), Error> {
-        self.packs += 1;
-        objects::install(&self.repo, pack, false)
-    }
-
-    /// Once there are many packs, begins a new cache with one: what is at `commit`.
-    fn tidy(&mut self, access: &Access, commit: Oid) -> Result<(), Error> {
-        if self.packs < MAX_PACKS {
-            return Ok(());
-        }
-        let pack = || {
-            let mut builder = self.repo.packbuilder()?;
-            builder.insert_commit(commit)?;
-            let mut pack = git2::Buf::new();
-            builder.write_buf(&mut pack)?;
-            Ok(pack)
-        };
-        let pack = pack().map_err(|e: git2::Error| failed("tidy the cache", &e))?;
-        let mut fresh = Self::new(access)?;
-        fresh.add(&*pack)?;
-        *self = fresh;
-        Ok(())
     }
 }

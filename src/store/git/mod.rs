@@ -1,5 +1,6 @@
 //! Git, as far as the writer needs it: trees and packs of our own making, and ways to a remote.
 
+pub(crate) mod cache;
 pub(crate) mod client;
 pub(crate) mod http;
 pub(crate) mod local;
