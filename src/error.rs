@@ -12,6 +12,8 @@ pub enum Retry {
     Recheck,
     /// Soon, with back-off: the cause passes by itself.
     Soon,
+    /// After ten minutes or so: a remote has looked at it and said no, and would say so again.
+    Late,
 }
 
 /// What every error of the street can say of itself.

@@ -14,5 +14,7 @@ mod commits;
 mod conflicts;
 #[path = "store/remote.rs"]
 mod remote;
+#[path = "store/split.rs"]
+mod split;
 #[path = "store/supersede.rs"]
 mod supersede;

@@ -22,7 +22,7 @@ use crate::promises::{self, Promise, Request};
 use crate::store::writer::{Event, Ticket, Writer};
 use crate::store::{self, Access, Heads};
 use crate::street::{self, Desired, Failure, View};
-use crate::values::{RelPath, RequestKey};
+use crate::values::{Owner, RelPath, RequestKey};
 
 /// Where a request stands, as far as its status is concerned.
 pub(super) enum Step {
@@ -187,8 +187,8 @@ impl Hub {
                 Stage::Writing(_) | Stage::Leaving(_) => return Step::Waiting,
                 Stage::Failed(at) => *at <= Instant::now(),
                 // An old place may have become known since: one whose records could only be read now.
-                Stage::Done(at) => {
-                    at.elapsed() >= self.settings.recheck_interval() || !removing && clears_something(&desired)
+                Stage::Done(_) => {
+                    progress.is_stale(self.settings.recheck_interval()) || !removing && clears_something(&desired)
                 }
             };
             if !due {
@@ -300,6 +300,22 @@ impl Hub {
         if progress.answer(&branch, outcome) {
             self.submit(&mut state, &key);
             self.look_at(&key);
+        }
+    }
+
+    /// Others have changed these at a branch: what they say of it is read anew, and put right.
+    pub(super) fn disturbed(&self, branch: &Branch, owners: &BTreeSet<Owner>) {
+        if owners.is_empty() {
+            return;
+        }
+        let mut state = self.state();
+        state.read.retain(|site| site.branch != *branch);
+        self.look_at_stores_of(&state, branch);
+        for key in owners.iter().filter(|owner| owner.writer == self.writer).map(|owner| &owner.key) {
+            if let Some(progress) = state.requests.get_mut(key) {
+                progress.doubt();
+            }
+            self.look_at(key);
         }
     }
 

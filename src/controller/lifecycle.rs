@@ -60,7 +60,7 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
             write(&object, &context, &api, &verdict, None).await?;
             Ok(match failure.retry() {
                 Retry::OnChange => Action::await_change(),
-                Retry::Recheck | Retry::Soon => Action::requeue(objects::spread(RECHECK, &object)),
+                Retry::Recheck | Retry::Soon | Retry::Late => Action::requeue(objects::spread(RECHECK, &object)),
             })
         }
         Step::Reached(progress) => {

@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Explain, Retry};
 use crate::placement::Branch;
-use crate::store::{self, Change, Outcome, Receipt};
+use crate::store::{self, Change, Footprint, Outcome, Receipt};
 use crate::street::Desired;
 
 /// The longest wait between two tries.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
+/// How long what a remote has refused is not asked again of it.
+const REFUSED_WAIT: Duration = Duration::from_mins(10);
 
 /// Where a request stands.
 #[derive(Clone, Debug)]
@@ -32,7 +34,7 @@ pub(super) struct Progress {
     pub(super) ticket: u64,
     /// What the submission is made of: equal fingerprints want the same.
     pub(super) fingerprint: String,
-    /// What was submitted.
+    /// What was submitted; without the files' contents once that is over.
     pub(super) desired: Desired,
     /// Where it stands.
     pub(super) stage: Stage,
@@ -41,6 +43,8 @@ pub(super) struct Progress {
     /// What was refused.
     pub(super) errors: BTreeMap<Branch, store::Error>,
     attempts: u32,
+    /// Others have changed something of it at the remote since.
+    doubted: bool,
 }
 
 impl Progress {
@@ -56,6 +60,7 @@ impl Progress {
             receipts: same.map(|b| b.receipts.clone()).unwrap_or_default(),
             errors: BTreeMap::new(),
             attempts: same.filter(|b| !b.errors.is_empty()).map_or(0, |b| b.attempts),
+            doubted: false,
         };
         progress.settle();
         progress
@@ -112,6 +117,16 @@ impl Progress {
         }
     }
 
+    /// Others have changed something of it at the remote: what is done is due once more.
+    pub(super) fn doubt(&mut self) {
+        self.doubted = true;
+    }
+
+    /// Whether it was done so long ago, or is so much in doubt, that it is to be done once more.
+    pub(super) fn is_stale(&self, longest: Duration) -> bool {
+        matches!(self.stage, Stage::Done(at) if self.doubted || at.elapsed() >= longest)
+    }
+
     /// The commits that are confirmed, which no removal elsewhere may undo.
     fn confirmed(&self) -> BTreeSet<String> {
         self.receipts.values().map(|r| r.commit.clone()).collect()
@@ -133,12 +148,35 @@ impl Progress {
         } else {
             Stage::Done(Instant::now())
         };
+        if !matches!(self.stage, Stage::Leaving(_)) {
+            self.lighten();
+        }
         true
     }
 
+    /// Ten thousand requests' files would be most of the memory, and nobody reads them again.
+    fn lighten(&mut self) {
+        let changes = self.desired.changes.values_mut();
+        for place in changes.flat_map(|change| change.roots.values_mut()).flatten() {
+            match &mut place.footprint {
+                Footprint::Exclusive { files, clears, .. } => {
+                    files.clear();
+                    clears.clear();
+                }
+                Footprint::Shared { files } => files.values_mut().for_each(|bytes| *bytes = Vec::new()),
+                Footprint::Fragment { documents, .. } => *documents = Vec::new(),
+            }
+            place.objects.clear();
+        }
+    }
+
     fn wait(&self) -> Duration {
-        let soon = self.errors.values().any(|e| e.retry() == Retry::Soon);
-        if soon { Duration::from_millis(500 << self.attempts.min(8)).min(LONGEST_WAIT) } else { LONGEST_WAIT }
+        let soonest = self.errors.values().map(|error| match error.retry() {
+            Retry::Soon => Duration::from_millis(500 << self.attempts.min(8)).min(LONGEST_WAIT),
+            Retry::Late => REFUSED_WAIT,
+            Retry::Recheck | Retry::OnChange => LONGEST_WAIT,
+        });
+        soonest.min().unwrap_or(LONGEST_WAIT)
     }
 }
 

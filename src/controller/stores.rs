@@ -89,6 +89,8 @@ async fn look(store: &StateStore, context: &Context) -> Result<Option<store::Sur
     let access = store.access(basic);
     probe(access.clone()).await?;
     let writer = context.hub.open(store, access)?;
+    let disturbed = writer.look().await?;
+    context.hub.disturbed(&store.branch, &disturbed);
     if context.hub.is_read(&store.site()) {
         return Ok(None);
     }

@@ -2,6 +2,8 @@
 
 use git2::{ObjectType, Oid, Repository};
 
+use super::git::Transport;
+use super::git::objects::Sink;
 use super::message::message;
 use super::preview::diff;
 use super::stage::{Effect, Indexes, Ledger, Stage};
@@ -51,7 +53,7 @@ pub(crate) struct Built {
 pub(crate) struct New {
     pub(crate) commit: Oid,
     pub(crate) tree: Oid,
-    pub(crate) pack: git2::Buf,
+    pub(crate) objects: Sink,
 }
 
 pub(crate) fn build(
@@ -72,7 +74,7 @@ pub(crate) fn build(
         let chores: Vec<_> = chores.iter().zip(&effects.chores).filter_map(touched).map(|(chore, _)| chore).collect();
         let bytes = commit_object(&access.author, base.commit, tree, &message(&done, &chores));
         let commit = stage.sink.add(ObjectType::Commit, bytes.as_bytes())?;
-        new = Some(New { commit, tree, pack: stage.sink.pack()? });
+        new = Some(New { commit, tree, objects: stage.take_objects()? });
     }
     Ok(Built { effects, ledger: stage.finish()?, new })
 }
@@ -82,21 +84,19 @@ fn touched<'a, T>((asked, effect): (&'a T, &'a Result<Effect, Error>)) -> Option
 }
 
 pub(crate) fn preview(
-    repo: &Repository,
+    transport: &dyn Transport,
     base: Base,
     indexes: &mut Indexes,
     changes: &[Change],
     chores: &[Chore],
 ) -> Result<Preview, Error> {
-    let mut stage = Stage::new(repo, base.tree, indexes)?;
+    let mut stage = Stage::new(transport.repo(), base.tree, indexes)?;
     let effects = run(&mut stage, changes, chores)?;
     let tree = stage.seal()?;
     let differs = tree != base.tree;
     let mut text = String::new();
     if differs {
-        // What is not there yet may not even have a place on the disk.
-        let both = stage.sink.beside(base.tree.is_some().then_some(repo))?;
-        text = diff(both, base.tree, tree)?;
+        text = diff(transport.beside(&stage.sink)?, base.tree, tree)?;
     }
     stage.finish()?.abandon(indexes);
     let found = base.commit.map(|id| id.to_string()).unwrap_or_default();

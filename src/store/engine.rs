@@ -2,7 +2,7 @@
 //! to it in memory, and publishes the result by compare-and-swap.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +10,13 @@ use std::time::Duration;
 use git2::Oid;
 
 use super::build::{Base, New, build, preview};
+use super::disturbed::disturbed;
 use super::git::{self, Pushed, Transport};
 use super::heads::Heads;
+use super::split::Refused;
 use super::stage::{Indexes, Stage};
 use super::{Access, Change, Chore, Error, Outcome, Record};
-use crate::values::{RelPath, RequestKey};
+use crate::values::{Owner, RelPath, RequestKey};
 
 /// How often a commit is built anew because the branch moved meanwhile.
 const ATTEMPTS: u32 = 10;
@@ -62,16 +64,26 @@ pub struct Engine {
     access: Access,
     /// Absent after new credentials, until the next use.
     transport: Option<Box<dyn Transport>>,
-    base: Option<Base>,
+    pub(super) base: Option<Base>,
     indexes: Indexes,
     heads: Heads,
+    pub(super) refused: Refused,
+    disturbed: BTreeSet<Owner>,
 }
 
 impl Engine {
     /// Opens the repository; makes no connection to a remote one yet.
     pub fn open(access: Access) -> Result<Self, Error> {
         let transport = Some(git::open(&access)?);
-        Ok(Self { access, transport, base: None, indexes: Indexes::new(), heads: Heads::default() })
+        Ok(Self {
+            access,
+            transport,
+            base: None,
+            indexes: Indexes::new(),
+            heads: Heads::default(),
+            refused: Refused::default(),
+            disturbed: BTreeSet::new(),
+        })
     }
 
     /// Has the engine share what it makes with others, see [`Change::unless_head`].
@@ -111,6 +123,10 @@ impl Engine {
 
     /// What lies under a store root at the base.
     pub fn survey(&mut self, root: &RelPath) -> Result<Survey, Error> {
+        self.resilient(|engine| engine.survey_once(root))
+    }
+
+    fn survey_once(&mut self, root: &RelPath) -> Result<Survey, Error> {
         let base = self.base()?;
         let transport = connect(&self.access, &mut self.transport)?;
         let mut stage = Stage::new(transport.repo(), base.tree, &mut self.indexes)?;
@@ -120,6 +136,7 @@ impl Engine {
     }
 
     /// Makes the remote hold what the changes ask for, in at most one commit, and answers each of them.
+    /// If the remote refuses that commit, what it refuses is found and the rest is committed without it.
     /// An error that concerns one change alone is that change's outcome; `Err` concerns all.
     ///
     /// A chore that fails alone is only logged, unless there are no changes: see [`Engine::publish`].
@@ -134,8 +151,8 @@ impl Engine {
         Ok(published.outcomes)
     }
 
-    /// As [`Engine::commit`], with an answer to each chore as well.
-    pub fn publish(&mut self, changes: &[Change], chores: &[Chore]) -> Result<Published, Error> {
+    /// Makes one commit of it all, or hears that the remote refuses just that.
+    pub(super) fn publish_together(&mut self, changes: &[Change], chores: &[Chore]) -> Result<Together, Error> {
         let mut resends = 0;
         let mut moved = false;
         let mut last = String::new();
@@ -148,14 +165,14 @@ impl Engine {
             let fresh = known != Some(base) || attempt > 0;
             let tried = match self.try_publish(base, fresh, changes, chores) {
                 Err(Error::Git(words)) if attempt == 0 && self.is_far() => {
-                    tracing::warn!(error = words, "a cache is of no use any more and made anew");
-                    self.forget();
+                    self.begin_anew(&words);
                     continue;
                 }
                 tried => tried?,
             };
             match tried {
-                Attempt::Done(published) => return Ok(published),
+                Attempt::Done(published) => return Ok(self.settled(changes, published)),
+                Attempt::Refused(error) => return Ok(Together::Refused(error)),
                 Attempt::Moved(words) => {
                     last = words;
                     moved |= self.look()? != base;
@@ -163,7 +180,7 @@ impl Engine {
                 Attempt::Unknown { commit, published, error, stalled } => {
                     let head = self.look().map_err(|_| error.clone())?;
                     if head.commit == Some(commit) {
-                        return Ok(published);
+                        return Ok(self.settled(changes, published));
                     }
                     // A server that is slow will be as slow again. One that closed a connection which
                     // had idled for too long answers on a new one.
@@ -183,11 +200,29 @@ impl Engine {
         })
     }
 
+    /// What these owners want is what the branch holds, whatever others did before.
+    fn settled(&mut self, changes: &[Change], published: Published) -> Together {
+        for change in changes {
+            self.disturbed.remove(&change.owner);
+        }
+        Together::Done(published)
+    }
+
+    /// The owners whose files or records others have changed since this was asked last, as far as that was
+    /// noticed: a look at the remote notices it, and so does a push that finds the branch elsewhere.
+    pub fn take_disturbed(&mut self) -> BTreeSet<Owner> {
+        std::mem::take(&mut self.disturbed)
+    }
+
     /// What [`Engine::commit`] would do; writes nothing to the remote.
     pub fn preview(&mut self, changes: &[Change], chores: &[Chore]) -> Result<Preview, Error> {
+        self.resilient(|engine| engine.preview_once(changes, chores))
+    }
+
+    fn preview_once(&mut self, changes: &[Change], chores: &[Chore]) -> Result<Preview, Error> {
         let base = self.look()?;
         let transport = connect(&self.access, &mut self.transport)?;
-        let preview = preview(transport.repo(), base, &mut self.indexes, changes, chores);
+        let preview = preview(transport.as_ref(), base, &mut self.indexes, changes, chores);
         if preview.is_err() {
             self.indexes.clear();
         }
@@ -203,6 +238,22 @@ impl Engine {
 
     fn is_far(&self) -> bool {
         self.transport.as_ref().is_some_and(|transport| !transport.is_near())
+    }
+
+    /// Runs something again on a new cache if this one turns out to be of no use.
+    fn resilient<T>(&mut self, mut work: impl FnMut(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+        match work(self) {
+            Err(Error::Git(words)) if self.is_far() => {
+                self.begin_anew(&words);
+                work(self)
+            }
+            result => result,
+        }
+    }
+
+    fn begin_anew(&mut self, words: &str) {
+        tracing::warn!(error = words, "a cache is of no use any more and made anew");
+        self.forget();
     }
 
     /// Begins anew, with an empty cache.
@@ -247,6 +298,9 @@ impl Engine {
             let tree = transport.repo().find_commit(commit).map(|commit| commit.tree_id());
             base.tree = Some(tree.map_err(|e| git::failed("read the branch's commit", &e))?);
         }
+        if let Some(before) = self.base {
+            self.disturbed.extend(disturbed(transport.repo(), &self.indexes, before.tree, base.tree));
+        }
         self.base = Some(base);
         Ok(base)
     }
@@ -263,7 +317,7 @@ impl Engine {
             self.indexes.clear();
         }
         let built = built?;
-        let Some(New { commit, tree, pack }) = built.new else {
+        let Some(New { commit, tree, objects }) = built.new else {
             built.ledger.confirm(&mut self.indexes);
             // Nothing to push means that nothing was compared either.
             if !fresh && transport.head()? != base.commit {
@@ -273,14 +327,18 @@ impl Engine {
         };
         let published = built.effects.published(&commit.to_string(), &found);
         self.heads.made(&commit.to_string(), &name);
-        let pushed = transport.push(base.commit, commit, &pack);
+        let pushed = transport.push(base.commit, commit, &objects);
         if matches!(pushed, Ok(Pushed::Done)) {
             built.ledger.confirm(&mut self.indexes);
             self.base = Some(Base { commit: Some(commit), tree: Some(tree) });
         } else {
             built.ledger.abandon(&mut self.indexes);
         }
-        Ok(match pushed? {
+        let pushed = match pushed {
+            Err(error @ Error::Rejected(_)) => return Ok(Attempt::Refused(error)),
+            pushed => pushed?,
+        };
+        Ok(match pushed {
             Pushed::Done => Attempt::Done(published),
             Pushed::Moved(words) => Attempt::Moved(words),
             Pushed::Unknown { error, stalled } => Attempt::Unknown { commit, published, error, stalled },
@@ -301,9 +359,18 @@ fn heeding_head<'a>(changes: &'a [Change], head: &str, is_anothers: bool) -> Cow
     changes.iter().map(heeding).collect()
 }
 
+/// What became of changes and chores that were to go together.
+pub(super) enum Together {
+    /// All have their answers.
+    Done(Published),
+    /// The remote refuses something in the commit, or the commit itself: [`Error::Rejected`].
+    Refused(Error),
+}
+
 /// How one attempt ended.
 enum Attempt {
     Done(Published),
+    Refused(Error),
     /// Somebody else moved the branch; the remote's words.
     Moved(String),
     /// Nobody answered: the commit may have arrived, with these answers if it did.

@@ -222,9 +222,19 @@ impl Index {
         self.files.get(&path.folded())
     }
 
+    /// A record that holds a file below the store's root, be it the whole of it or only a part.
+    pub(crate) fn holder(&self, path: &str) -> Option<&Arc<Record>> {
+        let path = path.to_ascii_lowercase();
+        let part = || self.fragments.get(self.aggregated.get(&path)?)?.values().next();
+        self.files.get(&path).or_else(|| self.dir_at(&path)).or_else(part)
+    }
+
     /// The record whose directory is this path or holds it.
     pub(crate) fn dir_around(&self, path: &RelPath) -> Option<&Arc<Record>> {
-        let path = path.folded();
+        self.dir_at(&path.folded())
+    }
+
+    fn dir_at(&self, path: &str) -> Option<&Arc<Record>> {
         let mut ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
         ends.find_map(|end| self.dirs.get(&path[..end]))
     }

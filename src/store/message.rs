@@ -8,8 +8,6 @@ use super::{Change, Chore};
 
 /// How many requests the body lists.
 const LISTED: usize = 20;
-/// How many requests get trailers; beyond that a commit would outgrow what Git hosts show.
-const TRAILERS: usize = 1000;
 
 /// The message of a commit that makes these changes and does these chores.
 pub(crate) fn message(changes: &[(&Change, &Effect)], chores: &[&Chore]) -> String {
@@ -71,7 +69,7 @@ fn files(count: usize) -> String {
 
 fn trailers(text: &mut String, changes: &[(&Change, &Effect)]) {
     let mut by_writer: BTreeMap<&str, Vec<&Change>> = BTreeMap::new();
-    for (change, _) in changes.iter().take(TRAILERS) {
+    for (change, _) in changes {
         by_writer.entry(&change.owner.writer).or_default().push(change);
     }
     // A writer's trailer stands before those of its requests.
@@ -91,9 +89,6 @@ fn trailers(text: &mut String, changes: &[(&Change, &Effect)]) {
             }
             text.push('\n');
         }
-    }
-    if let Some(more) = changes.len().checked_sub(TRAILERS).filter(|more| *more > 0) {
-        let _ = writeln!(text, "Kept-Requests-Omitted: {more}");
     }
     let _ = writeln!(text, "Kept-Version: {}", env!("CARGO_PKG_VERSION"));
 }

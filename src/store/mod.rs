@@ -13,12 +13,14 @@ pub mod writer;
 mod build;
 mod chores;
 mod conflicts;
+mod disturbed;
 mod git;
 mod index;
 mod kratix;
 mod message;
 mod places;
 mod preview;
+mod split;
 mod stage;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -190,6 +192,7 @@ impl Explain for Error {
     fn retry(&self) -> Retry {
         match self {
             Self::Contended(_) | Self::Unreachable(_) => Retry::Soon,
+            Self::Rejected(_) => Retry::Late,
             _ => Retry::Recheck,
         }
     }

@@ -235,6 +235,11 @@ impl<'a> Stage<'a> {
         self.work.seal(&mut self.sink)
     }
 
+    /// The new objects, once sealed.
+    pub(crate) fn take_objects(&mut self) -> Result<Sink, Error> {
+        Ok(std::mem::replace(&mut self.sink, Sink::new()?))
+    }
+
     /// Lets go of the repository, once sealed.
     pub(crate) fn finish(mut self) -> Result<Ledger, Error> {
         let roots: Vec<RelPath> = self.indexes.keys().cloned().collect();

@@ -1,7 +1,7 @@
 //! One thread and one mailbox per engine. What arrives while a push is under way goes into the next
 //! one, without a timer; an owner's newer entry replaces its older one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -56,6 +56,7 @@ struct Mailbox {
     tickets: HashMap<Owner, Ticket>,
     chores: Vec<(Chore, Answer<()>)>,
     readings: Vec<(RelPath, Answer<Survey>)>,
+    looks: Vec<Answer<BTreeSet<Owner>>>,
     access: Option<Access>,
     stopping: bool,
     stopped: bool,
@@ -63,7 +64,11 @@ struct Mailbox {
 
 impl Mailbox {
     fn is_empty(&self) -> bool {
-        self.tickets.is_empty() && self.chores.is_empty() && self.readings.is_empty() && self.access.is_none()
+        self.tickets.is_empty()
+            && self.chores.is_empty()
+            && self.readings.is_empty()
+            && self.looks.is_empty()
+            && self.access.is_none()
     }
 }
 
@@ -106,6 +111,11 @@ impl Writer {
     /// Reads what lies under a store root, from the remote as it is now.
     pub fn survey(&self, root: RelPath) -> BoxFuture<'static, Result<Survey, Error>> {
         self.ask(|mailbox, answer| mailbox.readings.push((root, answer)))
+    }
+
+    /// Looks at the remote, and answers whose files or records others have changed since this was asked last.
+    pub fn look(&self) -> BoxFuture<'static, Result<BTreeSet<Owner>, Error>> {
+        self.ask(|mailbox, answer| mailbox.looks.push(answer))
     }
 
     /// New credentials, for everything from the next operation on.
@@ -184,6 +194,9 @@ impl Thread {
         }
         for (root, answer) in work.readings {
             let _ = answer.send(self.attempt(|engine| engine.refresh().and_then(|_| engine.survey(&root))));
+        }
+        for answer in work.looks {
+            let _ = answer.send(self.attempt(|engine| engine.refresh().map(|_| engine.take_disturbed())));
         }
         let (tickets, changes): (Vec<u64>, Vec<Change>) =
             work.tickets.into_values().map(|ticket| (ticket.id, ticket.change)).unzip();

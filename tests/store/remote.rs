@@ -264,18 +264,35 @@ fn race(url: &str, rounds: usize) {
 }
 
 #[test]
-fn the_cache_is_made_anew_when_it_grows_or_vanishes() {
+fn what_is_fetched_has_no_name_on_the_disk() {
     let (scratch, repo, server) = server();
     let mut engine = Engine::open(Access { cache: Some(scratch.path("cache")), ..access(server.repo("r")) }).unwrap();
-    let caches = || std::fs::read_dir(scratch.path("cache")).unwrap().count();
-    commit(&mut engine, change("a").owns("a", &[("x", "1")]));
-    assert_eq!(caches(), 1);
-    std::fs::remove_dir_all(scratch.path("cache")).unwrap();
+    let left = || std::fs::read_dir(scratch.path("cache")).unwrap().count();
     foreign(&repo, &[put(&repo, "people", "p")]);
-    commit(&mut engine, change("a").owns("a", &[("x", "2")]));
-    assert_eq!((caches(), content(&repo, "a/x")), (1, "2".to_owned()));
-    drop(engine);
-    assert_eq!(caches(), 0);
+    commit(&mut engine, change("a").owns("a", &[("x", "1")]));
+    assert_eq!(left(), 0);
+    for round in 0..3 {
+        std::fs::remove_dir_all(scratch.path("cache")).unwrap();
+        foreign(&repo, &[put(&repo, "people", &round.to_string())]);
+        commit(&mut engine, change("a").owns("a", &[("x", &format!("then {round}"))]));
+        assert_eq!((left(), content(&repo, "a/x")), (0, format!("then {round}")));
+    }
+    assert!(engine.preview(&[change("a").owns("a", &[("x", "3")])], &[]).unwrap().diff.contains("+3"));
+    assert_eq!(content(&repo, "people"), "2");
+}
+
+#[test]
+fn many_fetches_and_commits_stay_at_hand() {
+    let (_scratch, repo, server) = server();
+    let mut engine = open(server.repo("r"));
+    for round in 0..60 {
+        foreign(&repo, &[put(&repo, "people", &round.to_string())]);
+        let size = 400_000;
+        commit(&mut engine, change("a").owns("a", &[("x", &format!("{round}").repeat(size))]));
+    }
+    assert_eq!(files(&repo), ["a/x", "people"]);
+    assert_eq!(commits(&repo), 120);
+    fsck(&repo);
 }
 
 #[test]
@@ -287,5 +304,42 @@ fn a_branch_that_cannot_be_moved_is_refused_with_the_reason() {
     for url in [server.repo("r"), repo.to_str().unwrap().to_owned()] {
         let error = open(&url).commit(&[change("a").owns("a", &[("x", "1")])], &[]).unwrap_err();
         assert!(!matches!(&error, Error::Contended(_)) && error.to_string().contains("main"), "{error:?}");
+    }
+}
+
+#[test]
+fn whoever_others_have_disturbed_is_known() {
+    let (_scratch, repo, server) = server();
+    for url in [server.repo("r"), repo.to_str().unwrap().to_owned()] {
+        let mut engine = open(&url);
+        let names = |engine: &mut Engine| {
+            engine.refresh().unwrap();
+            engine.take_disturbed().into_iter().map(|owner| owner.key.name).collect::<Vec<_>>()
+        };
+        let all = [
+            change("dir").owns("dir", &[("x/y", "1")]),
+            change("flat").shares(&[("one", "1"), ("two", "2")]),
+            change("part").adds("all.yaml", &["a: 1"]),
+            change("other").owns("other", &[("x", "1")]),
+        ];
+        engine.commit(&all, &[]).unwrap().into_iter().for_each(|outcome| drop(outcome.unwrap()));
+        assert!(names(&mut engine).is_empty(), "its own commits disturb nobody");
+        let commit = head(&repo);
+        foreign(&repo, &[put(&repo, "people", "p")]);
+        assert!(names(&mut engine).is_empty(), "other people's files are no concern");
+        foreign(&repo, &[put(&repo, "dir/z", "p"), gone("two"), put(&repo, "all.yaml", "a: 2")]);
+        assert_eq!(names(&mut engine), ["dir", "flat", "part"]);
+        assert!(names(&mut engine).is_empty(), "told once");
+        git(&repo, &["update-ref", "refs/heads/main", &commit]);
+        assert_eq!(names(&mut engine), ["dir", "flat", "part"], "rewound");
+        git(&repo, &["update-ref", "-d", "refs/heads/main"]);
+        assert_eq!(names(&mut engine), ["dir", "flat", "other", "part"], "the branch is gone");
+        engine.commit(&all, &[]).unwrap();
+        assert!(names(&mut engine).is_empty());
+        // What is put right by the very commit that noticed it disturbs nobody any more.
+        foreign(&repo, &[put(&repo, "dir/z", "p")]);
+        engine.commit(&[change("dir").owns("dir", &[("x/y", "2")])], &[]).unwrap();
+        assert!(names(&mut engine).is_empty());
+        git(&repo, &["update-ref", "-d", "refs/heads/main"]);
     }
 }

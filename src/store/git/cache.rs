@@ -1,56 +1,93 @@
-//! What was fetched from a remote, and what was pushed there since.
+//! What was fetched from a remote, and what was made here since.
+//!
+//! libgit2 reads packs by mapping files into memory: whoever cuts such a file short kills the process. So
+//! the files have no names for longer than it takes to open them; nobody can damage them, and nothing
+//! is left behind however the process ends.
 
+use std::fs::{self, File};
 use std::io::Read;
+use std::path::PathBuf;
 
-use git2::{Oid, Repository, RepositoryInitOptions};
+use git2::{Buf, Odb, Oid, Repository};
 
-use super::{failed, objects};
+use super::objects::{self, Sink};
+use super::{failed, local};
 use crate::store::{Access, Error};
 
-/// Packs in the cache before it is written anew: each one makes every look-up slower.
-const MAX_PACKS: usize = 100;
+/// Bytes made here since the last fetch before everything is packed anew. They lie in memory as they are.
+const MAX_MADE: usize = 16 << 20;
+/// Fetched packs before everything is packed anew: each one makes every look-up slower.
+const MAX_PACKS: usize = 50;
 
-/// Where the objects of the remote are kept meanwhile. It goes with the engine, and may go at any time.
+/// The objects of a remote that are at hand. It goes with the engine.
 pub(crate) struct Cache {
-    pub(crate) repo: Repository,
-    packs: usize,
-    _dir: tempfile::TempDir,
+    repo: Repository,
+    place: PathBuf,
+    made: usize,
+    /// Where packs were fetched to, long removed. While these are open, no other directory gets their
+    /// inode, by which libgit2 tells directories apart.
+    packs: Vec<File>,
 }
 
 impl Cache {
+    /// An empty one.
     pub(crate) fn new(access: &Access) -> Result<Self, Error> {
-        let mut builder = tempfile::Builder::new();
-        let builder = builder.prefix("kept-cache-");
-        let dir = access.cache.clone().unwrap_or_else(std::env::temp_dir);
-        let io = |e: std::io::Error| Error::Git(format!("cannot make a cache in {}: {e}", dir.display()));
-        std::fs::create_dir_all(&dir).map_err(io)?;
-        let place = builder.tempdir_in(&dir).map_err(io)?;
-        let mut options = RepositoryInitOptions::new();
-        options.bare(true).external_template(false);
-        let repo = Repository::init_opts(place.path(), &options).map_err(|e| failed("make a cache", &e))?;
-        Ok(Self { repo, packs: 0, _dir: place })
+        let make = || {
+            let odb = Odb::new()?;
+            odb.add_new_mempack_backend(1000)?;
+            Repository::from_odb(odb)
+        };
+        let repo = make().map_err(|e| failed("make a cache", &e))?;
+        let place = access.cache.clone().unwrap_or_else(std::env::temp_dir);
+        Ok(Self { repo, place, made: 0, packs: Vec::new() })
     }
 
-    pub(crate) fn add(&mut self, pack: impl Read) -> Result<(), Error> {
-        self.packs += 1;
-        objects::install(&self.repo, pack, false)
+    /// Where the objects can be read.
+    pub(crate) fn repo(&self) -> &Repository {
+        &self.repo
     }
 
-    /// Once there are many packs, begins a new cache with one: what is at `commit`.
+    /// Takes in what was fetched, of which `commit` is part.
+    pub(crate) fn add(&mut self, pack: impl Read, commit: Oid) -> Result<(), Error> {
+        let io = |e: std::io::Error| local::io_error("keep what was fetched in", &self.place, &e);
+        fs::create_dir_all(&self.place).map_err(io)?;
+        let dir = tempfile::Builder::new().prefix("kept-").tempdir_in(&self.place).map_err(io)?;
+        let packs = dir.path().join("pack");
+        fs::create_dir(&packs).map_err(io)?;
+        objects::index(&self.repo, &packs, pack)?;
+        let text = dir.path().to_str().ok_or_else(|| Error::Git("the cache's path is not UTF-8".to_owned()))?;
+        let read = || {
+            let odb = self.repo.odb()?;
+            odb.add_disk_alternate(text)?;
+            // The files are opened by the first look into them.
+            odb.read(commit).map(drop)
+        };
+        read().map_err(|e| failed("read what was fetched", &e))?;
+        self.packs.push(File::open(dir.path()).map_err(io)?);
+        dir.close().map_err(io)
+    }
+
+    /// Takes in what was made here.
+    pub(crate) fn keep(&mut self, objects: &Sink) -> Result<(), Error> {
+        self.made += objects.copy_to(&self.repo)?;
+        Ok(())
+    }
+
+    /// Once much has come together, begins anew with what is at `commit` alone.
     pub(crate) fn tidy(&mut self, access: &Access, commit: Oid) -> Result<(), Error> {
-        if self.packs < MAX_PACKS {
+        if self.made < MAX_MADE && self.packs.len() < MAX_PACKS {
             return Ok(());
         }
         let pack = || {
             let mut builder = self.repo.packbuilder()?;
             builder.insert_commit(commit)?;
-            let mut pack = git2::Buf::new();
+            let mut pack = Buf::new();
             builder.write_buf(&mut pack)?;
             Ok(pack)
         };
         let pack = pack().map_err(|e: git2::Error| failed("tidy the cache", &e))?;
         let mut fresh = Self::new(access)?;
-        fresh.add(&*pack)?;
+        fresh.add(&*pack, commit)?;
         *self = fresh;
         Ok(())
     }

@@ -5,6 +5,7 @@ use git2::{Oid, Repository};
 
 use super::cache::Cache;
 use super::client::{Client, Failure, is_timeout};
+use super::objects::Sink;
 use super::protocol::{self, Advertisement, Fault, Report};
 use super::{Pushed, Transport};
 use crate::store::{Access, Error};
@@ -65,7 +66,7 @@ impl Http {
 
 impl Transport for Http {
     fn repo(&self) -> &Repository {
-        &self.cache.repo
+        self.cache.repo()
     }
 
     fn head(&mut self) -> Result<Option<Oid>, Error> {
@@ -93,11 +94,11 @@ impl Transport for Http {
             Fault::Refused(words) if words.contains("not our ref") => Error::Contended(self.client.clean(&words)),
             fault => self.client.fault(&fault),
         })?;
-        self.cache.add(pack).map_err(|error| self.client.cleaned(error))?;
+        self.cache.add(pack, commit).map_err(|error| self.client.cleaned(error))?;
         self.cache.tidy(&self.access, commit)
     }
 
-    fn push(&mut self, old: Option<Oid>, new: Oid, pack: &[u8]) -> Result<Pushed, Error> {
+    fn push(&mut self, old: Option<Oid>, new: Oid, objects: &Sink) -> Result<Pushed, Error> {
         let server = if let Some(server) = self.writer.take() {
             server
         } else {
@@ -108,7 +109,7 @@ impl Transport for Http {
             }
             server
         };
-        let body = protocol::push_request(&server, &self.reference, old, new, pack);
+        let body = protocol::push_request(&server, &self.reference, old, new, &objects.pack()?);
         let mut answer = match self.client.post(&self.url, PUSH, &body) {
             Ok(answer) => answer,
             Err(Failure { error, sent: false, .. }) => return Err(error),
@@ -118,7 +119,7 @@ impl Transport for Http {
         self.writer = Some(server);
         match report {
             Ok(Report::Done) => {
-                self.cache.add(pack)?;
+                self.cache.keep(objects)?;
                 self.cache.tidy(&self.access, new)?;
                 Ok(Pushed::Done)
             }
@@ -137,6 +138,11 @@ impl Transport for Http {
                 Ok(Pushed::Unknown { error: self.client.fault(&fault), stalled })
             }
         }
+    }
+
+    fn beside<'a>(&'a self, objects: &'a Sink) -> Result<&'a Repository, Error> {
+        objects.copy_to(self.cache.repo())?;
+        Ok(self.cache.repo())
     }
 
     fn set_access(&mut self, access: &Access) -> Result<(), Error> {

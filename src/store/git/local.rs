@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use git2::{ErrorCode, Odb, Oid, Repository, RepositoryInitOptions};
 
-use super::{Pushed, Transport, failed, objects};
+use super::objects::{self, Sink};
+use super::{Pushed, Transport, failed};
 use crate::store::{Access, Error};
 
 /// A repository in the file system.
@@ -169,12 +170,12 @@ impl Transport for Local {
         Ok(())
     }
 
-    fn push(&mut self, old: Option<Oid>, new: Oid, pack: &[u8]) -> Result<Pushed, Error> {
+    fn push(&mut self, old: Option<Oid>, new: Oid, objects: &Sink) -> Result<Pushed, Error> {
         self.make()?;
         if self.head()? != old {
             return Ok(Pushed::Moved("the branch moved".to_owned()));
         }
-        objects::install(&self.repo, pack, true)?;
+        objects::install(&self.repo, &*objects.pack()?)?;
         let (message, name) = ("kept", self.reference.as_str());
         let result = match old {
             Some(old) => self.repo.reference_matching(name, new, true, old, message),
@@ -189,6 +190,12 @@ impl Transport for Local {
                 _ => Err(self.error("move the branch in", &e)),
             },
         }
+    }
+
+    fn beside<'a>(&'a self, objects: &'a Sink) -> Result<&'a Repository, Error> {
+        // What is not there yet has no place on the disk.
+        let dir = self.exists.then(|| self.repo.commondir().join("objects"));
+        objects.beside(dir.as_deref())
     }
 
     fn set_access(&mut self, access: &Access) -> Result<(), Error> {

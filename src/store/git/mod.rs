@@ -11,6 +11,7 @@ pub(crate) mod tree;
 use std::path::PathBuf;
 
 use git2::{Oid, Repository};
+use objects::Sink;
 
 use super::{Access, Error};
 
@@ -41,7 +42,9 @@ pub(crate) trait Transport: Send {
     /// Makes `commit` and its whole tree readable; `have` is readable already.
     fn fetch(&mut self, commit: Oid, have: Option<Oid>) -> Result<(), Error>;
     /// Moves the branch from `old` to `new`, or does nothing. Once done, `new` is readable.
-    fn push(&mut self, old: Option<Oid>, new: Oid, pack: &[u8]) -> Result<Pushed, Error>;
+    fn push(&mut self, old: Option<Oid>, new: Oid, objects: &Sink) -> Result<Pushed, Error>;
+    /// Where new objects can be read beside those of the remote, without a trace of them there.
+    fn beside<'a>(&'a self, objects: &'a Sink) -> Result<&'a Repository, Error>;
     /// Takes new credentials for the same URL and branch.
     fn set_access(&mut self, access: &Access) -> Result<(), Error>;
     /// Checks that the branch can be written, without writing.

@@ -61,25 +61,47 @@ impl Sink {
         build().map_err(|e: git2::Error| failed("build a pack", &e))
     }
 
-    /// A repository in which these objects can be read, and those of `other` beside them.
-    pub(crate) fn beside(&self, other: Option<&Repository>) -> Result<&Repository, Error> {
-        if let Some(other) = other {
-            let objects = other.commondir().join("objects");
+    /// A repository in which these objects can be read, and those in a directory of objects beside them.
+    pub(crate) fn beside(&self, objects: Option<&Path>) -> Result<&Repository, Error> {
+        if let Some(objects) = objects {
             let text = objects.to_str().ok_or_else(|| Error::Git("the repository's path is not UTF-8".to_owned()))?;
             let add = || self.repo.odb()?.add_disk_alternate(text);
             add().map_err(|e| failed("read the repository's objects", &e))?;
         }
         Ok(&self.repo)
     }
+
+    /// Puts everything into another repository, and answers how many bytes that were.
+    pub(crate) fn copy_to(&self, other: &Repository) -> Result<usize, Error> {
+        let copy = || {
+            let (from, to) = (self.repo.odb()?, other.odb()?);
+            let mut bytes = 0;
+            for id in self.kinds.iter().flatten() {
+                let object = from.read(*id)?;
+                to.write(object.kind(), object.data())?;
+                bytes += object.len();
+            }
+            Ok(bytes)
+        };
+        copy().map_err(|e: git2::Error| failed("keep new objects", &e))
+    }
 }
 
-/// Puts a pack into a repository. With `durable`, it is on the disk before a reference can name it.
-pub(crate) fn install(repo: &Repository, mut pack: impl Read, durable: bool) -> Result<(), Error> {
+/// Puts a pack into a repository on the disk, safely there before a reference can name it.
+pub(crate) fn install(repo: &Repository, pack: impl Read) -> Result<(), Error> {
     let dir = repo.commondir().join("objects").join("pack");
     let io = |e: std::io::Error| super::local::io_error("write to", &dir, &e);
     std::fs::create_dir_all(&dir).map_err(io)?;
+    let name = index(repo, &dir, pack)?;
+    sync(&dir, &name).map_err(io)?;
+    let refresh = || repo.odb()?.refresh();
+    refresh().map_err(|e| failed("read the new pack", &e))
+}
+
+/// Writes a pack and its index to a directory, and answers its name. It may be a thin one whose bases are in `repo`.
+pub(crate) fn index(repo: &Repository, dir: &Path, mut pack: impl Read) -> Result<String, Error> {
     let odb = repo.odb().map_err(|e| failed("open the objects", &e))?;
-    let mut indexer = Indexer::new(Some(&odb), &dir, 0o444, false).map_err(|e| failed("write a pack", &e))?;
+    let mut indexer = Indexer::new(Some(&odb), dir, 0o444, false).map_err(|e| failed("write a pack", &e))?;
     let mut buffer = vec![0; 1 << 16];
     loop {
         let count = pack.read(&mut buffer).map_err(|e| Error::Unreachable(format!("a pack ended early: {e}")))?;
@@ -88,11 +110,7 @@ pub(crate) fn install(repo: &Repository, mut pack: impl Read, durable: bool) -> 
         }
         indexer.write_all(&buffer[..count]).map_err(|e| Error::Git(format!("cannot take in a pack: {e}")))?;
     }
-    let name = indexer.commit().map_err(|e| failed("write a pack", &e))?;
-    if durable {
-        sync(&dir, &name).map_err(io)?;
-    }
-    odb.refresh().map_err(|e| failed("read the new pack", &e))
+    indexer.commit().map_err(|e| failed("write a pack", &e))
 }
 
 fn sync(dir: &Path, name: &str) -> std::io::Result<()> {
