@@ -10,7 +10,7 @@ use super::input::{Input, Object};
 use super::problem::Problem;
 use crate::api;
 use crate::error::{Invalid, Mistake};
-use crate::placement::{Auth, Destination, Landscape, Layout, Remote, StateStore, overlapping};
+use crate::placement::{Destination, Landscape, Layout, Remote, StateStore, overlapping};
 use crate::values::{Labels, RelPath};
 
 /// The name of the store and the destination of a run without any.
@@ -200,13 +200,10 @@ fn with_absolute_path(mut store: StateStore) -> StateStore {
 
 /// Secrets that no store names would be dropped without a word: they are foreign objects.
 pub(super) fn refuse_unused_secrets(landscape: &Landscape, input: &mut Input) {
-    let named: BTreeSet<(&str, &str)> = landscape
-        .stores
-        .values()
-        .filter_map(|store| match &store.auth {
-            Auth::Basic { namespace, name } => Some((namespace.as_str(), name.as_str())),
-            Auth::None => None,
-        })
+    let stores = landscape.stores.values();
+    let named: BTreeSet<(&str, &str)> = stores
+        .flat_map(|store| store.auth.secret.iter().chain(&store.signing))
+        .map(|secret| (secret.namespace.as_str(), secret.name.as_str()))
         .collect();
     for object in &input.secrets {
         if !named.contains(&(object.subject.namespace.as_str(), object.subject.name.as_str())) {

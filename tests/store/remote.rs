@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kept::error::Explain;
-use kept::store::{Access, Engine, Error};
+use kept::store::{Access, Credentials, Engine, Error};
 
 use crate::server::Server;
 use crate::support::*;
@@ -176,7 +176,7 @@ fn credentials_are_sent_and_never_shown() {
     let (_scratch, repo, server) = server();
     server.set(|faults| faults.only = Some(("kept".to_owned(), "s3cr3t-pa55".to_owned())));
     let with =
-        |password: &str| Access { basic: Some(("kept".to_owned(), password.to_owned())), ..access(server.repo("r")) };
+        |password: &str| Access { credentials: Credentials::basic("kept", password), ..access(server.repo("r")) };
     let mut engine = Engine::open(with("s3cr3t-pa55")).unwrap();
     commit(&mut engine, change("a").owns("a", &[("x", "1")]));
 
