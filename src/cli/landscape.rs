@@ -51,20 +51,31 @@ fn only_store(given: &str, args: &StoreArgs) -> Result<Landscape, String> {
     if given.is_empty() {
         return Err("--store is empty".into());
     }
-    if !is_url && scp_like(given) || given.starts_with("ssh://") {
+    let is_scp = !is_url && scp_like(given);
+    if is_scp && !given.split(':').next().is_some_and(|place| place.contains('@')) {
         // It may hold a password, so it is not repeated.
-        return Err("--store: SSH is not supported yet: use https, or a path (./ before one with a colon)".into());
+        return Err(
+            "--store: a URL for SSH reads git@host:path or ssh://git@host/path, and a path with a colon ./path".into(),
+        );
     }
     // The rules for URLs, branches and paths are those of a GitStateStore.
-    let url = if is_url { given } else { "file:///" };
+    let mut spec = json!({"url": given, "branch": args.branch, "path": args.path, "gitAuthor": {"name": AUTHOR}});
+    if is_scp || given.starts_with("ssh://") {
+        // There is no Secret, but that rule is for those who cannot have ssh's own files.
+        spec["authMethod"] = json!("ssh");
+        spec["secretRef"] = json!({"name": ONLY});
+    } else if !is_url {
+        spec["url"] = json!("file:///");
+    }
     let object = json!({
         "apiVersion": format!("{}/{}", api::GROUP, api::VERSION),
         "kind": "GitStateStore",
         "metadata": {"name": ONLY},
-        "spec": {"url": url, "branch": args.branch, "path": args.path, "gitAuthor": {"name": AUTHOR}},
+        "spec": spec,
     });
     let parsed = api::read::<api::GitStateStore>(&object).and_then(|typed| StateStore::parse(&typed));
     let mut store = parsed.map_err(|invalid| as_flags(&invalid))?;
+    store.auth.secret = None;
     if let Some(path) = local_path(given) {
         let absolute = std::path::absolute(path).map_err(|e| format!("--store {given}: {e}"))?;
         let absolute = absolute.to_str().ok_or("--store is not valid UTF-8")?.to_owned();
@@ -115,7 +126,7 @@ fn as_flags(invalid: &Invalid) -> String {
     // The advice for a file is to use a Secret; there is none here.
     words.join("; ").replace(
         "put them into a Secret and name it in secretRef",
-        "set KEPT_GIT_USERNAME and KEPT_GIT_PASSWORD, or let git remember them",
+        "set KEPT_GIT_USERNAME and KEPT_GIT_PASSWORD, or let git remember them (over SSH: use a key)",
     )
 }
 

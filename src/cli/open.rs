@@ -6,7 +6,7 @@ use std::path::Path;
 use k8s_openapi::api::core::v1::Secret;
 use url::Url;
 
-use super::credentials::{Basic, Helper};
+use super::credentials::{Environment, Helper, git_proxy};
 use super::input::Object;
 use super::landscape::local_path;
 use super::progress::Progress;
@@ -44,7 +44,7 @@ pub(super) struct Opener<'a> {
     pub(super) from_flag: bool,
     /// What the environment gives for `--store`, and for that alone: a store in the input could be any
     /// server, and Git's helpers know which one a password is for.
-    pub(super) environment: Option<Basic>,
+    pub(super) environment: Environment,
 }
 
 impl Opener<'_> {
@@ -52,6 +52,9 @@ impl Opener<'_> {
     pub(super) fn open(&self, branch: &Branch) -> Result<Opened, Error> {
         let store = self.landscape.store_for(branch).ok_or_else(|| Error::NotFound("no store names it".into()))?;
         let mut access = store.access(self.known_credentials(store)?, self.signing(store)?);
+        if access.url.starts_with("http") {
+            access.proxy = git_proxy(&access.url);
+        }
         let scratch = self.make_or_pretend(&mut access)?;
         let mut engine = self.connect(&access)?;
         let roots = self.landscape.stores.values().filter(|s| s.branch == *branch).map(|s| s.path.clone());
@@ -70,19 +73,18 @@ impl Opener<'_> {
                 Credentials::from_secret(store.auth.method, read, &secret.to_string())
             }
             None if !self.from_flag || local_path(&store.url).is_some() => Ok(Credentials::None),
-            None => match &self.environment {
-                Some(_) if !may_carry_credentials(&store.url) => Err(Error::Unauthorized(format!(
+            None if !self.environment.credentials.is_none() && !may_carry_credentials(&store.url) => {
+                Err(Error::Unauthorized(format!(
                     "credentials are not sent over plain http to {}: use https, or describe the store in a GitStateStore with allowInsecureHTTP",
                     store.branch.remote
-                ))),
-                Some((username, password)) => Ok(Credentials::basic(username, password)),
-                None => Ok(Credentials::None),
-            },
+                )))
+            }
+            None => Ok(self.environment.credentials.clone()),
         }
     }
 
     fn signing(&self, store: &StateStore) -> Result<Option<SigningKey>, Error> {
-        let Some(secret) = &store.signing else { return Ok(None) };
+        let Some(secret) = &store.signing else { return Ok(self.environment.signing.clone()) };
         let read = secret_data(self.secrets, secret, "spec.signing.secretRef")?;
         SigningKey::from_secret(read, &secret.to_string()).map(Some)
     }
@@ -113,11 +115,7 @@ impl Opener<'_> {
         match first {
             Ok(()) => return Ok(engine),
             Err(Error::Unauthorized(_)) if access.credentials.is_none() && local_path(&access.url).is_none() => {}
-            Err(Error::Unauthorized(why)) if self.from_flag && !access.credentials.is_none() => {
-                return Err(Error::Unauthorized(format!(
-                    "{why} (both come from KEPT_GIT_USERNAME and KEPT_GIT_PASSWORD)"
-                )));
-            }
+            Err(Error::Unauthorized(why)) if self.from_flag => return Err(with_origin(why, &access.credentials)),
             Err(error) => return Err(error),
         }
         let refused = |why: &str| {
@@ -157,6 +155,18 @@ impl Opener<'_> {
         }
         engine.refresh().map(drop)
     }
+}
+
+/// A refusal of what the environment gave, with where that was found.
+fn with_origin(why: String, credentials: &Credentials) -> Error {
+    Error::Unauthorized(match credentials {
+        Credentials::Basic { .. } => format!("{why} (both come from KEPT_GIT_USERNAME and KEPT_GIT_PASSWORD)"),
+        Credentials::Ssh(_) => format!(
+            "{why} (keys are those of the ssh-agent and in ~/.ssh, or that in KEPT_GIT_SSH_KEY_FILE; knownHosts is \
+             ~/.ssh/known_hosts, or KEPT_GIT_KNOWN_HOSTS_FILE)"
+        ),
+        _ => why,
+    })
 }
 
 /// Whether nothing is there, or an empty directory.

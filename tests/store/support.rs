@@ -130,6 +130,14 @@ pub(crate) fn gone(path: &str) -> String {
     format!("0 {}\t{path}\n", "0".repeat(40))
 }
 
+/// Has a repository run a script.
+pub(crate) fn hook(repo: &Path, name: &str, script: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    let path = repo.join("hooks").join(name);
+    std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
 pub(crate) fn access(url: impl AsRef<Path>) -> Access {
     Access {
         url: url.as_ref().to_str().unwrap().to_owned(),

@@ -98,7 +98,7 @@ impl Tokens {
             let read = read.map_err(|_| Error::Git(format!("{what}: the answer cannot be read")))?;
             return Ok(Token { text: read.token, until: read.expires_at.as_second() });
         }
-        let words = clean(&message(&mut answer));
+        let words: String = clean(&message(&mut answer)).chars().take(200).collect();
         Err(match status {
             401 => Error::Unauthorized(format!(
                 "GitHub does not know the app (HTTP 401{words}): check appID and privateKey, and this machine's clock"
@@ -129,8 +129,8 @@ pub(crate) fn api(url: &Url) -> String {
 /// GitHub's words about an error.
 fn message(answer: &mut http::Response<Body>) -> String {
     let read: Result<serde_json::Value, _> = serde_json::from_reader(answer.body_mut().as_reader());
-    let message = read.ok().and_then(|body| body["message"].as_str().map(|text| text.chars().take(200).collect()));
-    message.map(|text: String| format!(": {text}")).unwrap_or_default()
+    let message = read.ok().and_then(|body| Some(format!(": {}", body["message"].as_str()?)));
+    message.unwrap_or_default()
 }
 
 /// A JWT that says who we are, signed with the app's key.

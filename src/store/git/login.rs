@@ -75,7 +75,7 @@ fn decoded(text: &str) -> String {
 pub(crate) async fn log_in(address: &Address, login: &SshLogin) -> Result<Handle<HostKeys>, Error> {
     let known = KnownHosts::parse(&login.known_hosts);
     let algorithms = known.algorithms(&address.host, address.port);
-    let unreachable = |why: &str| Error::Unreachable(format!("cannot reach {}: {why}", address.place()));
+    let unreachable = |why: &str| Error::Unreachable(format!("cannot reach {}:{}: {why}", address.host, address.port));
     let stream = TcpStream::connect((address.host.as_str(), address.port)).await;
     let stream = stream.map_err(|error| unreachable(&error.to_string()))?;
     let _ = stream.set_nodelay(true);

@@ -230,11 +230,8 @@ impl Talk {
                 }
             }
         };
-        let sent = self.runtime.block_on(timeout_at(self.deadline, said));
-        let sent = match sent {
-            Ok(sent) => sent.map_err(|error| io::Error::new(ErrorKind::BrokenPipe, error)),
-            Err(_) => Err(ErrorKind::TimedOut.into()),
-        };
+        let sent = wait(self.runtime, self.deadline, said);
+        let sent = sent.and_then(|sent| sent.map_err(|error| io::Error::new(ErrorKind::BrokenPipe, error)));
         self.watch(sent)
     }
 
@@ -247,7 +244,7 @@ impl Talk {
                 heard.take(read.wait().await);
             }
         };
-        let _ = runtime.block_on(timeout_at(deadline, end));
+        let _ = wait(runtime, deadline, end);
         (String::from_utf8_lossy(&self.heard.words).into_owned(), self.heard.status)
     }
 
@@ -269,11 +266,16 @@ impl Read for Talk {
             if self.heard.ended {
                 return Ok(0);
             }
-            let message = self.runtime.block_on(timeout_at(self.deadline, self.read.wait()));
-            let message = self.watch(message.map_err(|_| ErrorKind::TimedOut.into()))?;
+            let message = wait(self.runtime, self.deadline, self.read.wait());
+            let message = self.watch(message)?;
             self.heard.take(message);
         }
     }
+}
+
+/// Waits for something until the deadline.
+fn wait<T>(runtime: &Runtime, deadline: Instant, what: impl Future<Output = T>) -> io::Result<T> {
+    runtime.block_on(async { timeout_at(deadline, what).await.map_err(|_| ErrorKind::TimedOut.into()) })
 }
 
 /// A path, as one word for a shell.
