@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use crate::server::Server;
+use crate::sshd::generate;
 use crate::support::{Desk, Run, finish, team};
 
 /// A proxy for HTTP and SOCKS that leads every host to one server, for there is no name service.
@@ -186,4 +187,33 @@ fn gits_own_configuration_goes_before_the_environment() {
     apply(&desk, "http://direct.invalid/r", &[("http_proxy", &other.address)]).exits(2);
     apply(&desk, STORE, &[("no_proxy", "git.invalid")]).exits(2);
     assert!(proxy.asked().is_empty() && other.asked().is_empty());
+}
+
+#[test]
+fn the_api_of_a_github_app_is_found_and_reached_through_them() {
+    let (desk, server) = desk();
+    let proxy = Proxy::start(&server.url, None);
+    generate(&desk.path("key"), &["-t", "rsa", "-b", "2048", "-m", "PEM"]);
+    let key = std::fs::read_to_string(desk.path("key")).expect("a key");
+    let key: String = key.lines().map(|line| format!("    {line}\n")).collect();
+    let object = |kind: &str, spec: &str| {
+        format!("---\napiVersion: platform.kratix.io/v1alpha1\nkind: {kind}\nmetadata: {{name: s}}\nspec: {spec}\n")
+    };
+    let secret = format!(
+        "---\napiVersion: v1\nkind: Secret\nmetadata: {{name: app}}\nstringData:\n  appID: '1'\n  installationID: '2'\n  privateKey: |\n{key}"
+    );
+    for (host, api) in [
+        ("github.com", "CONNECT api.github.com:443"),
+        ("acme.ghe.com", "CONNECT api.acme.ghe.com:443"),
+        ("github.invalid:8443", "CONNECT github.invalid:8443"),
+    ] {
+        let store = format!("{{url: 'https://{host}/o/r.git', authMethod: githubApp, secretRef: {{name: app}}}}");
+        let destination = object("Destination", "{path: ., stateStoreRef: {kind: GitStateStore, name: s}}");
+        desk.write("stores.yaml", object("GitStateStore", &store) + &destination + &secret);
+        let mut command = desk.command("apply -f stores.yaml -f a.yaml");
+        command.env("https_proxy", format!("http://{}", proxy.address)).env_remove("no_proxy").env_remove("NO_PROXY");
+        // What is behind it is not GitHub; that it was asked for is enough.
+        finish(&command.output().expect("kept starts")).exits(2).says(&["a token for the GitHub App 1"]);
+        assert_eq!(proxy.asked(), [api]);
+    }
 }

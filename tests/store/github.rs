@@ -134,7 +134,6 @@ fn a_token_that_is_refused_or_ends_is_renewed() {
     world.server.set(|faults| faults.only = Some(("x-access-token".to_owned(), "another".to_owned())));
     commit(&mut engine, change("a").owns("a", &[("x", "2")]));
     assert_eq!((world.given(), commits(&world.repo)), (2, 2));
-    // One that GitHub gives and the repository never takes is not asked for again and again.
     world.server.set(|faults| faults.only = Some(("x-access-token".to_owned(), "another".to_owned())));
     world.github.lock().unwrap().lifetime = 200;
     commit(&mut engine, change("a").owns("a", &[("x", "3")]));

@@ -97,6 +97,7 @@ impl Client {
         url: &str,
         send: impl Fn(&Agent, Option<&str>) -> Result<Answer, ureq::Error>,
     ) -> Result<Answer, Failure> {
+        let mut renewed = false;
         loop {
             let mut used = None;
             let authorization = match &self.user {
@@ -114,8 +115,10 @@ impl Client {
             let answer = send(&self.agent, authorization.as_deref());
             if let (User::App(tokens), Some(token), Ok(refused)) = (&self.user, used, &answer)
                 && refused.status() == 401
+                && !renewed
             {
                 tokens.forget(&token);
+                renewed = true;
                 continue;
             }
             return self.checked(url, answer);

@@ -16,8 +16,8 @@ use crate::store::{Error, SshLogin};
 
 /// Who the server knows us as if the URL does not say it.
 const USER: &str = "git";
-/// How often a server that is silent is asked whether it is still there.
-const KEEPALIVE: Duration = Duration::from_secs(10);
+/// By how much a connection outlives what may be asked over it.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// A repository's address: `ssh://user@host:port/path` or `user@host:path`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,8 +71,8 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Connects and logs in.
-pub(crate) async fn log_in(address: &Address, login: &SshLogin) -> Result<Handle<HostKeys>, Error> {
+/// Connects and logs in. A connection over which nothing comes for longer than `timeout` ends.
+pub(crate) async fn log_in(address: &Address, login: &SshLogin, timeout: Duration) -> Result<Handle<HostKeys>, Error> {
     let known = KnownHosts::parse(&login.known_hosts);
     let algorithms = known.algorithms(&address.host, address.port);
     let unreachable = |why: &str| Error::Unreachable(format!("cannot reach {}:{}: {why}", address.host, address.port));
@@ -86,7 +86,7 @@ pub(crate) async fn log_in(address: &Address, login: &SshLogin) -> Result<Handle
     let config = Config {
         client_id: SshId::Standard(concat!("SSH-2.0-kept_", env!("CARGO_PKG_VERSION")).into()),
         preferred,
-        keepalive_interval: Some(KEEPALIVE),
+        inactivity_timeout: Some(timeout + LINGER),
         ..Config::default()
     };
     let host_keys = HostKeys { address: address.clone(), known };

@@ -133,7 +133,8 @@ impl Ssh {
             let session = if let Some(session) = &mut self.session {
                 session
             } else {
-                let handle = timeout_at(deadline, log_in(&self.address, &self.login)).await.map_err(late)??;
+                let handle =
+                    timeout_at(deadline, log_in(&self.address, &self.login, self.timeout)).await.map_err(late)??;
                 let spent = Arc::new(AtomicBool::new(false));
                 self.session.insert(Session { handle, used: Instant::now(), spent })
             };
