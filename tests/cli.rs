@@ -3,6 +3,9 @@
 #[path = "store/server.rs"]
 #[allow(dead_code, clippy::unwrap_used, reason = "shared with the tests of the store")]
 mod server;
+#[path = "store/sshd.rs"]
+#[allow(dead_code, clippy::unwrap_used, reason = "shared with the tests of the store")]
+mod sshd;
 #[path = "cli/support.rs"]
 mod support;
 
@@ -16,9 +19,13 @@ mod credentials;
 mod input;
 #[path = "cli/output.rs"]
 mod output;
+#[path = "cli/proxy.rs"]
+mod proxy;
 #[path = "cli/prune.rs"]
 mod prune;
 #[path = "cli/render.rs"]
 mod render;
+#[path = "cli/ssh.rs"]
+mod ssh;
 #[path = "cli/stores.rs"]
 mod stores;

@@ -9,7 +9,7 @@ use kept::placement::{
     Auth, Destination, Error, Landscape, Layout, Placement, StateStore, overlapping, place, workload_files,
 };
 use kept::policy::{Checked, check};
-use kept::store::Footprint;
+use kept::store::{AuthMethod, Footprint};
 use kept::values::{Branch, Labels, RelPath, Remote, RequestKey};
 use proptest::prelude::*;
 use serde_json::json;
@@ -34,7 +34,8 @@ fn store(name: &str, branch: &str) -> StateStore {
         url,
         path: RelPath::root(),
         author: ("kratix".into(), String::new()),
-        auth: Auth::None,
+        auth: Auth { method: AuthMethod::Basic, secret: None },
+        signing: None,
         ca_bundle: None,
         insecure_skip_tls_verify: false,
     }

@@ -24,8 +24,8 @@ const URL_INTERNAL: &str = r"(?i)^http://(([a-z0-9-]+\.)*localhost|127(\.[0-9]{1
 /// Matches a name that cannot be a branch, among those of the allowed characters.
 pub(super) const BRANCH_REFUSED: &str = r"\.\.|//|/\.|\.lock(/|$)|\./|^refs/|^HEAD$";
 
-/// Where rendered files are committed to. Fields and defaults are Kratix's; `caBundle`,
-/// `insecureSkipTLSVerify` and `allowInsecureHTTP` are kept's own.
+/// Where rendered files are committed to. Fields and defaults are Kratix's; `signing`,
+/// `caBundle`, `insecureSkipTLSVerify` and `allowInsecureHTTP` are kept's own.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[kube(
     group = "platform.kratix.io",
@@ -99,7 +99,8 @@ pub struct GitStateStoreSpec {
     #[x_kube(validation = path_rule())]
     pub path: Option<String>,
     /// How to authenticate. `basicAuth` (default): the Secret's keys `username` and `password`, or
-    /// nothing without a secretRef. `ssh`: `sshPrivateKey` and `knownHosts`. `githubApp`: `appID`,
+    /// `bearerToken`, or nothing without a secretRef. `ssh`: `sshPrivateKey` (without a passphrase) and
+    /// `knownHosts` (lines as in `~/.ssh/known_hosts`; `ssh-keyscan` prints them). `githubApp`: `appID`,
     /// `installationID` and `privateKey`.
     #[serde(default)]
     pub auth_method: AuthMethod,
@@ -109,6 +110,9 @@ pub struct GitStateStoreSpec {
     /// Who commits.
     #[serde(default)]
     pub git_author: GitAuthor,
+    /// What commits are signed with. Default: they are not signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing: Option<Signing>,
     /// Certificates of the authorities that may have signed the server's, as PEM, base64-encoded as
     /// in a webhook's `caBundle`. Default: those that the operating system trusts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -127,7 +131,7 @@ pub struct GitStateStoreSpec {
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub enum AuthMethod {
-    /// User name and password or token, over `https`.
+    /// User name and password, or a token, over `https`.
     #[default]
     BasicAuth,
     /// A private key.
@@ -147,6 +151,15 @@ pub struct SecretRef {
     #[serde(default = "default_namespace")]
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
     pub namespace: String,
+}
+
+/// The key of signed commits.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Signing {
+    /// The Secret whose key `sshPrivateKey` signs: an SSH key without a passphrase. Git verifies with
+    /// `gpg.format=ssh` and its public half in `gpg.ssh.allowedSignersFile`.
+    pub secret_ref: SecretRef,
 }
 
 /// The author and committer of commits.

@@ -73,7 +73,13 @@ pub(super) struct StoreArgs {
     /// routed as in a cluster. Hooks of a local repository are not run.
     ///
     /// Credentials for http(s) are never part of the URL: KEPT_GIT_USERNAME and KEPT_GIT_PASSWORD
-    /// (or the same with _FILE, naming files), or else Git's own credential helpers.
+    /// (or the same with _FILE, naming files), or else Git's own credential helpers. Proxies are
+    /// those of the environment or of git's configuration.
+    ///
+    /// Over SSH: the keys of the ssh-agent and in ~/.ssh, or that in KEPT_GIT_SSH_KEY_FILE; only
+    /// servers in ~/.ssh/known_hosts, or in KEPT_GIT_KNOWN_HOSTS_FILE. ~/.ssh/config is not read.
+    ///
+    /// KEPT_GIT_SIGNING_KEY_FILE names an SSH key that commits are signed with.
     #[arg(long, value_name = "PATH|URL")]
     pub(super) store: Option<String>,
 
@@ -150,6 +156,7 @@ Examples:
 
   # To a server; credentials from Git's helpers or the environment
   kept apply -f teams/ --store https://git.example.com/platform/state.git --path clusters/prod
+  kept apply -f teams/ --store git@git.example.com:platform/state.git
 
   # The directory is the whole truth: show what would go, then let it go
   kept apply -f teams/ --store ./state.git --prune --dry-run

@@ -10,7 +10,7 @@ use super::input::{Input, Object};
 use super::problem::Problem;
 use crate::api;
 use crate::error::{Invalid, Mistake};
-use crate::placement::{Auth, Destination, Landscape, Layout, Remote, StateStore, overlapping};
+use crate::placement::{Destination, Landscape, Layout, Remote, StateStore, overlapping};
 use crate::values::{Labels, RelPath};
 
 /// The name of the store and the destination of a run without any.
@@ -51,20 +51,31 @@ fn only_store(given: &str, args: &StoreArgs) -> Result<Landscape, String> {
     if given.is_empty() {
         return Err("--store is empty".into());
     }
-    if !is_url && scp_like(given) || given.starts_with("ssh://") {
+    let is_scp = !is_url && scp_like(given);
+    if is_scp && !given.split(':').next().is_some_and(|place| place.contains('@')) {
         // It may hold a password, so it is not repeated.
-        return Err("--store: SSH is not supported yet: use https, or a path (./ before one with a colon)".into());
+        return Err(
+            "--store: a URL for SSH reads git@host:path or ssh://git@host/path, and a path with a colon ./path".into(),
+        );
     }
     // The rules for URLs, branches and paths are those of a GitStateStore.
-    let url = if is_url { given } else { "file:///" };
+    let mut spec = json!({"url": given, "branch": args.branch, "path": args.path, "gitAuthor": {"name": AUTHOR}});
+    if is_scp || given.starts_with("ssh://") {
+        // There is no Secret, but that rule is for those who cannot have ssh's own files.
+        spec["authMethod"] = json!("ssh");
+        spec["secretRef"] = json!({"name": ONLY});
+    } else if !is_url {
+        spec["url"] = json!("file:///");
+    }
     let object = json!({
         "apiVersion": format!("{}/{}", api::GROUP, api::VERSION),
         "kind": "GitStateStore",
         "metadata": {"name": ONLY},
-        "spec": {"url": url, "branch": args.branch, "path": args.path, "gitAuthor": {"name": AUTHOR}},
+        "spec": spec,
     });
     let parsed = api::read::<api::GitStateStore>(&object).and_then(|typed| StateStore::parse(&typed));
     let mut store = parsed.map_err(|invalid| as_flags(&invalid))?;
+    store.auth.secret = None;
     if let Some(path) = local_path(given) {
         let absolute = std::path::absolute(path).map_err(|e| format!("--store {given}: {e}"))?;
         let absolute = absolute.to_str().ok_or("--store is not valid UTF-8")?.to_owned();
@@ -115,7 +126,7 @@ fn as_flags(invalid: &Invalid) -> String {
     // The advice for a file is to use a Secret; there is none here.
     words.join("; ").replace(
         "put them into a Secret and name it in secretRef",
-        "set KEPT_GIT_USERNAME and KEPT_GIT_PASSWORD, or let git remember them",
+        "set KEPT_GIT_USERNAME and KEPT_GIT_PASSWORD, or let git remember them (over SSH: use a key)",
     )
 }
 
@@ -200,13 +211,10 @@ fn with_absolute_path(mut store: StateStore) -> StateStore {
 
 /// Secrets that no store names would be dropped without a word: they are foreign objects.
 pub(super) fn refuse_unused_secrets(landscape: &Landscape, input: &mut Input) {
-    let named: BTreeSet<(&str, &str)> = landscape
-        .stores
-        .values()
-        .filter_map(|store| match &store.auth {
-            Auth::Basic { namespace, name } => Some((namespace.as_str(), name.as_str())),
-            Auth::None => None,
-        })
+    let stores = landscape.stores.values();
+    let named: BTreeSet<(&str, &str)> = stores
+        .flat_map(|store| store.auth.secret.iter().chain(&store.signing))
+        .map(|secret| (secret.namespace.as_str(), secret.name.as_str()))
         .collect();
     for object in &input.secrets {
         if !named.contains(&(object.subject.namespace.as_str(), object.subject.name.as_str())) {

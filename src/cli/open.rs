@@ -6,13 +6,13 @@ use std::path::Path;
 use k8s_openapi::api::core::v1::Secret;
 use url::Url;
 
-use super::credentials::{Basic, Helper};
+use super::credentials::{Environment, Helper, git_proxy};
 use super::input::Object;
 use super::landscape::local_path;
 use super::progress::Progress;
 use crate::api::git_state_store::may_carry_credentials;
-use crate::placement::{Auth, Branch, Landscape, StateStore};
-use crate::store::{Access, Engine, Error, Survey, credentials as secret_credentials};
+use crate::placement::{Branch, Landscape, SecretName, StateStore};
+use crate::store::{Access, Credentials, Engine, Error, SigningKey, Survey};
 use crate::values::RelPath;
 
 /// What is going to be done with a repository.
@@ -44,14 +44,17 @@ pub(super) struct Opener<'a> {
     pub(super) from_flag: bool,
     /// What the environment gives for `--store`, and for that alone: a store in the input could be any
     /// server, and Git's helpers know which one a password is for.
-    pub(super) environment: Option<Basic>,
+    pub(super) environment: Environment,
 }
 
 impl Opener<'_> {
     /// Opens `branch`.
     pub(super) fn open(&self, branch: &Branch) -> Result<Opened, Error> {
         let store = self.landscape.store_for(branch).ok_or_else(|| Error::NotFound("no store names it".into()))?;
-        let mut access = store.access(self.known_credentials(store)?);
+        let mut access = store.access(self.known_credentials(store)?, self.signing(store)?);
+        if access.url.starts_with("http") {
+            access.proxy = git_proxy(&access.url);
+        }
         let scratch = self.make_or_pretend(&mut access)?;
         let mut engine = self.connect(&access)?;
         let roots = self.landscape.stores.values().filter(|s| s.branch == *branch).map(|s| s.path.clone());
@@ -63,18 +66,27 @@ impl Opener<'_> {
         Ok(Opened { engine, surveys, _scratch: scratch })
     }
 
-    fn known_credentials(&self, store: &StateStore) -> Result<Option<Basic>, Error> {
-        match &store.auth {
-            Auth::Basic { namespace, name } => secret_basic(self.secrets, namespace, name).map(Some),
-            Auth::None if !self.from_flag || local_path(&store.url).is_some() => Ok(None),
-            Auth::None => match &self.environment {
-                Some(_) if !may_carry_credentials(&store.url) => Err(Error::Unauthorized(format!(
+    fn known_credentials(&self, store: &StateStore) -> Result<Credentials, Error> {
+        match &store.auth.secret {
+            Some(secret) => {
+                let read = secret_data(self.secrets, secret, "spec.secretRef")?;
+                Credentials::from_secret(store.auth.method, read, &secret.to_string())
+            }
+            None if !self.from_flag || local_path(&store.url).is_some() => Ok(Credentials::None),
+            None if !self.environment.credentials.is_none() && !may_carry_credentials(&store.url) => {
+                Err(Error::Unauthorized(format!(
                     "credentials are not sent over plain http to {}: use https, or describe the store in a GitStateStore with allowInsecureHTTP",
                     store.branch.remote
-                ))),
-                basic => Ok(basic.clone()),
-            },
+                )))
+            }
+            None => Ok(self.environment.credentials.clone()),
         }
+    }
+
+    fn signing(&self, store: &StateStore) -> Result<Option<SigningKey>, Error> {
+        let Some(secret) = &store.signing else { return Ok(self.environment.signing.clone()) };
+        let read = secret_data(self.secrets, secret, "spec.signing.secretRef")?;
+        SigningKey::from_secret(read, &secret.to_string()).map(Some)
     }
 
     /// A local repository that `--store` names is made on the first apply. Whoever only looks sees an
@@ -102,12 +114,8 @@ impl Opener<'_> {
         drop(progress);
         match first {
             Ok(()) => return Ok(engine),
-            Err(Error::Unauthorized(_)) if access.basic.is_none() && local_path(&access.url).is_none() => {}
-            Err(Error::Unauthorized(why)) if self.from_flag && access.basic.is_some() => {
-                return Err(Error::Unauthorized(format!(
-                    "{why} (both come from KEPT_GIT_USERNAME and KEPT_GIT_PASSWORD)"
-                )));
-            }
+            Err(Error::Unauthorized(_)) if access.credentials.is_none() && local_path(&access.url).is_none() => {}
+            Err(Error::Unauthorized(why)) if self.from_flag => return Err(with_origin(why, &access.credentials)),
             Err(error) => return Err(error),
         }
         let refused = |why: &str| {
@@ -123,7 +131,8 @@ impl Opener<'_> {
             return Err(refused("asks for credentials, which are not sent over plain http"));
         }
         let helper = Helper::fill(&url).ok_or_else(|| refused("asks for credentials, and git knows none"))?;
-        engine.set_access(Access { basic: Some(helper.basic()), ..access.clone() });
+        let (username, password) = helper.basic();
+        engine.set_access(Access { credentials: Credentials::basic(username, password), ..access.clone() });
         let progress = Progress::start(format!("reading {}", access.url));
         let second = self.reach(&mut engine);
         drop(progress);
@@ -148,6 +157,18 @@ impl Opener<'_> {
     }
 }
 
+/// A refusal of what the environment gave, with where that was found.
+fn with_origin(why: String, credentials: &Credentials) -> Error {
+    Error::Unauthorized(match credentials {
+        Credentials::Basic { .. } => format!("{why} (both come from KEPT_GIT_USERNAME and KEPT_GIT_PASSWORD)"),
+        Credentials::Ssh(_) => format!(
+            "{why} (keys are those of the ssh-agent and in ~/.ssh, or that in KEPT_GIT_SSH_KEY_FILE; knownHosts is \
+             ~/.ssh/known_hosts, or KEPT_GIT_KNOWN_HOSTS_FILE)"
+        ),
+        _ => why,
+    })
+}
+
 /// Whether nothing is there, or an empty directory.
 fn is_absent(path: &Path) -> bool {
     match std::fs::read_dir(path) {
@@ -156,22 +177,28 @@ fn is_absent(path: &Path) -> bool {
     }
 }
 
-fn secret_basic(secrets: &[Object], namespace: &str, name: &str) -> Result<Basic, Error> {
-    let full = format!("{namespace}/{name}");
-    let mut found = secrets.iter().filter(|s| s.subject.namespace == namespace && s.subject.name == name);
+/// What a Secret of the input holds, by key.
+fn secret_data(
+    secrets: &[Object],
+    named: &SecretName,
+    named_by: &str,
+) -> Result<impl Fn(&str) -> Option<Vec<u8>>, Error> {
+    let mut found = secrets.iter().filter(|s| s.subject.namespace == named.namespace && s.subject.name == named.name);
     let (Some(object), None) = (found.next(), found.next()) else {
         return Err(Error::Unauthorized(format!(
-            "the Secret {full} that spec.secretRef names must be in the input, once: give it with -f"
+            "the Secret {named} that {named_by} names must be in the input, once: give it with -f"
         )));
     };
     // What the Secret holds must not get into the message.
     let secret: Secret = serde_json::from_value(object.value.clone()).map_err(|_| {
         Error::Unauthorized(format!(
-            "the Secret {full} at {} is malformed: data holds base64, stringData holds text",
+            "the Secret {named} at {} is malformed: data holds base64, stringData holds text",
             object.origin.place()
         ))
     })?;
-    let text = |key: &str| secret.string_data.as_ref()?.get(key).map(|v| v.clone().into_bytes());
-    let data = |key: &str| secret.data.as_ref()?.get(key).map(|v| v.0.clone());
-    secret_credentials(|key| text(key).or_else(|| data(key)), &full)
+    Ok(move |key: &str| {
+        let text = || Some(secret.string_data.as_ref()?.get(key)?.clone().into_bytes());
+        let data = || Some(secret.data.as_ref()?.get(key)?.0.clone());
+        text().or_else(data)
+    })
 }

@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::args::{InputArgs, StoreArgs};
+use super::console;
+use super::credentials::Environment;
 use super::input::{Asked, Input, Options, collect};
 use super::landscape::{landscape, refuse_unused_secrets};
 use super::open::{Opened, Opener, Purpose};
-use super::{console, credentials};
 use crate::config::{NAME_RULE, Settings, is_name};
 use crate::known::{Known, KnownPlace, Peers, Site};
 use crate::placement::{Branch, Landscape, StateStore};
-use crate::store;
+use crate::store::{self, AuthMethod};
 use crate::street::View;
 use crate::values::{Owner, RequestKey};
 
@@ -66,7 +67,8 @@ impl Session {
             refuse_unused_secrets(&landscape, input);
         }
         let from_flag = args.store.is_some();
-        let environment = if from_flag { credentials::from_environment()? } else { None };
+        let over_ssh = landscape.stores.values().any(|store| store.auth.method == AuthMethod::Ssh);
+        let environment = if from_flag { Environment::read(over_ssh)? } else { Environment::default() };
         let opener = Opener { landscape: &landscape, secrets: &input.secrets, purpose, from_flag, environment };
         let names: std::collections::BTreeSet<Branch> = landscape.stores.values().map(|s| s.branch.clone()).collect();
         let branches = names.into_iter().map(|branch| (branch.clone(), opener.open(&branch))).collect();

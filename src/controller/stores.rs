@@ -1,8 +1,10 @@
 //! Stores (`GitStateStore`): credentials, reachability, records.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, DynamicObject, ListParams};
 use kube::runtime::controller::Action;
@@ -14,8 +16,8 @@ use super::{Context, objects};
 use crate::api;
 use crate::api::status::condition::READY;
 use crate::error::{Explain, Retry};
-use crate::placement::{Auth, StateStore};
-use crate::store::{self, Access, Engine};
+use crate::placement::{SecretName, StateStore};
+use crate::store::{self, Access, Credentials, Engine, SigningKey};
 use crate::values::Timestamp;
 
 /// How often a store's Secret and remote are looked at: neither can be watched.
@@ -80,13 +82,9 @@ fn in_use(users: &[String], verdict: &Verdict) -> String {
     if verdict.good { text } else { format!("{text} ({})", verdict.message) }
 }
 
-/// Reads the Secret, reaches the remote, and reads the records if that has not been done.
+/// Reads the Secrets, reaches the remote, and reads the records if that has not been done.
 async fn look(store: &StateStore, context: &Context) -> Result<Option<store::Survey>, store::Error> {
-    let basic = match &store.auth {
-        Auth::None => None,
-        Auth::Basic { namespace, name } => Some(basic(&context.client, namespace, name).await?),
-    };
-    let access = store.access(basic);
+    let access = store.access(credentials(&context.client, store).await?, signing(&context.client, store).await?);
     probe(access.clone()).await?;
     let writer = context.hub.open(store, access)?;
     let disturbed = writer.look().await?;
@@ -97,6 +95,18 @@ async fn look(store: &StateStore, context: &Context) -> Result<Option<store::Sur
     writer.survey(store.path.clone()).await.map(Some)
 }
 
+async fn credentials(client: &Client, store: &StateStore) -> Result<Credentials, store::Error> {
+    let Some(secret) = &store.auth.secret else { return Ok(Credentials::None) };
+    let data = read(client, secret, "spec.secretRef").await?;
+    Credentials::from_secret(store.auth.method, |key| data.get(key).map(|v| v.0.clone()), &secret.to_string())
+}
+
+async fn signing(client: &Client, store: &StateStore) -> Result<Option<SigningKey>, store::Error> {
+    let Some(secret) = &store.signing else { return Ok(None) };
+    let data = read(client, secret, "spec.signing.secretRef").await?;
+    SigningKey::from_secret(|key| data.get(key).map(|v| v.0.clone()), &secret.to_string()).map(Some)
+}
+
 /// Whether the branch can be read and written with these credentials: apart from its writer, which may
 /// be busy, and may have those of another store.
 async fn probe(access: Access) -> Result<(), store::Error> {
@@ -104,19 +114,22 @@ async fn probe(access: Access) -> Result<(), store::Error> {
     asked.unwrap_or_else(|e| Err(store::Error::Git(format!("the probe did not end: {e}")))).map(drop)
 }
 
-async fn basic(client: &Client, namespace: &str, name: &str) -> Result<(String, String), store::Error> {
-    let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
-    let secret = api.get(name).await.map_err(|error| match error {
+async fn read(
+    client: &Client,
+    secret: &SecretName,
+    named_by: &str,
+) -> Result<BTreeMap<String, ByteString>, store::Error> {
+    let api: Api<Secret> = Api::namespaced(client.clone(), &secret.namespace);
+    let found = api.get(&secret.name).await.map_err(|error| match error {
         kube::Error::Api(status) if status.code == 404 => store::Error::Unauthorized(format!(
-            "the Secret {namespace}/{name} that spec.secretRef names does not exist: create it with the keys username and password"
+            "the Secret {secret} that {named_by} names does not exist: `kubectl explain gitstatestore.spec` says what it holds"
         )),
         kube::Error::Api(status) if status.code == 403 => store::Error::Unauthorized(format!(
-            "kept may not read the Secret {namespace}/{name} that spec.secretRef names: allow it to get Secrets in that namespace"
+            "kept may not read the Secret {secret} that {named_by} names: allow it to get Secrets in that namespace"
         )),
-        error => store::Error::Unreachable(format!("the Secret {namespace}/{name} could not be read: {error}")),
+        error => store::Error::Unreachable(format!("the Secret {secret} could not be read: {error}")),
     })?;
-    let data = secret.data.unwrap_or_default();
-    store::credentials(|key| data.get(key).map(|v| v.0.clone()), &format!("{namespace}/{name}"))
+    Ok(found.data.unwrap_or_default())
 }
 
 /// What a changed URL leaves behind, in words; it stays said until the object is made anew.

@@ -1,30 +1,47 @@
+use std::fmt;
 use std::time::Duration;
 
 use kube::ResourceExt;
 
 use super::{Branch, Landscape, Remote, Site};
+use crate::api;
 use crate::api::destination::{Cleanup, FilepathMode};
-use crate::api::git_state_store::AuthMethod;
-use crate::api::{self};
+use crate::api::git_state_store::SecretRef;
 use crate::error::{Invalid, Mistake};
-use crate::store::Access;
+use crate::store::{Access, AuthMethod, Credentials, SigningKey};
 use crate::values::{Labels, RelPath, Timestamp};
 
 /// Bound on each operation with a remote.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How a store's credentials are named: `spec.authMethod` and `spec.secretRef`.
+/// Where a Secret is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Auth {
-    /// No Secret: anonymous, or a local repository.
-    None,
-    /// `username` and `password` in a Secret.
-    Basic {
-        /// The Secret's namespace.
-        namespace: String,
-        /// The Secret's name.
-        name: String,
-    },
+pub struct SecretName {
+    /// The Secret's namespace.
+    pub namespace: String,
+    /// The Secret's name.
+    pub name: String,
+}
+
+impl From<&SecretRef> for SecretName {
+    fn from(named: &SecretRef) -> Self {
+        Self { namespace: named.namespace.clone(), name: named.name.clone() }
+    }
+}
+
+impl fmt::Display for SecretName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// A store's credentials: `spec.authMethod` and `spec.secretRef`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Auth {
+    /// How the Secret is read.
+    pub method: AuthMethod,
+    /// The Secret; absent: anonymous, or a local repository.
+    pub secret: Option<SecretName>,
 }
 
 /// A GitStateStore, parsed.
@@ -42,6 +59,8 @@ pub struct StateStore {
     pub author: (String, String),
     /// Where the credentials are.
     pub auth: Auth,
+    /// The Secret with the key that commits are signed with, if they are.
+    pub signing: Option<SecretName>,
     /// A PEM bundle that replaces the system's certificate authorities.
     pub ca_bundle: Option<Vec<u8>>,
     /// Set by an explicit field only.
@@ -54,34 +73,34 @@ impl StateStore {
         let spec = &object.spec;
         let path = RelPath::lenient(spec.path.as_deref().unwrap_or_default())
             .map_err(|e| Invalid::request(vec![Mistake::new("spec.path", e.to_string())]))?;
-        if spec.auth_method != AuthMethod::BasicAuth {
-            let text = "only basicAuth is supported so far: use an https URL with a token as password";
-            return Err(Invalid::request(vec![Mistake::new("spec.authMethod", text)]));
-        }
-        let auth = spec.secret_ref.as_ref().map_or(Auth::None, |secret| Auth::Basic {
-            namespace: secret.namespace.clone(),
-            name: secret.name.clone(),
-        });
+        let method = match spec.auth_method {
+            api::git_state_store::AuthMethod::BasicAuth => AuthMethod::Basic,
+            api::git_state_store::AuthMethod::Ssh => AuthMethod::Ssh,
+            api::git_state_store::AuthMethod::GithubApp => AuthMethod::GithubApp,
+        };
         Ok(Self {
             name: object.name_any(),
             url: spec.url.clone(),
             branch: Branch { remote: Remote::new(&spec.url), name: spec.branch.clone() },
             path,
             author: (spec.git_author.name.clone(), spec.git_author.email.clone()),
-            auth,
+            auth: Auth { method, secret: spec.secret_ref.as_ref().map(SecretName::from) },
+            signing: spec.signing.as_ref().map(|signing| SecretName::from(&signing.secret_ref)),
             ca_bundle: spec.ca_bundle.as_ref().map(|pem| pem.0.clone()),
             insecure_skip_tls_verify: spec.insecure_skip_tls_verify,
         })
     }
 
-    /// How to reach it with these credentials.
-    pub fn access(&self, basic: Option<(String, String)>) -> Access {
+    /// How to reach it with these credentials, and to sign with this key.
+    pub fn access(&self, credentials: Credentials, signing: Option<SigningKey>) -> Access {
         Access {
             url: self.url.clone(),
             branch: self.branch.name.clone(),
-            basic,
+            credentials,
+            signing,
             ca_bundle: self.ca_bundle.clone(),
             insecure_skip_tls_verify: self.insecure_skip_tls_verify,
+            proxy: None,
             author: self.author.clone(),
             timeout: TIMEOUT,
             create: false,

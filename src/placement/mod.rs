@@ -18,7 +18,7 @@ use crate::values::{Labels, RelPath, RequestKey};
 
 pub use crate::values::{Branch, Remote};
 pub use canary::workload_files;
-pub use kinds::{Auth, Destination, Layout, StateStore, overlapping};
+pub use kinds::{Auth, Destination, Layout, SecretName, StateStore, overlapping};
 
 /// Every store and destination there is, as a snapshot.
 #[derive(Clone, Debug, Default)]

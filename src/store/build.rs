@@ -4,6 +4,7 @@ use git2::{ObjectType, Oid, Repository};
 
 use super::git::Transport;
 use super::git::objects::Sink;
+use super::git::sign::signed;
 use super::message::message;
 use super::preview::diff;
 use super::stage::{Effect, Indexes, Ledger, Stage};
@@ -72,7 +73,7 @@ pub(crate) fn build(
         let tree = tree.map_or_else(|| stage.sink.add(ObjectType::Tree, b""), Ok)?;
         let done: Vec<_> = changes.iter().zip(&effects.changes).filter_map(touched).collect();
         let chores: Vec<_> = chores.iter().zip(&effects.chores).filter_map(touched).map(|(chore, _)| chore).collect();
-        let bytes = commit_object(&access.author, base.commit, tree, &message(&done, &chores));
+        let bytes = commit_object(access, base.commit, tree, &message(&done, &chores))?;
         let commit = stage.sink.add(ObjectType::Commit, bytes.as_bytes())?;
         new = Some(New { commit, tree, objects: stage.take_objects() });
     }
@@ -119,9 +120,14 @@ fn run(stage: &mut Stage<'_>, changes: &[Change], chores: &[Chore]) -> Result<Ef
     Ok(Effects { changes, chores })
 }
 
-fn commit_object((name, email): &(String, String), parent: Option<Oid>, tree: Oid, message: &str) -> String {
+fn commit_object(access: &Access, parent: Option<Oid>, tree: Oid, message: &str) -> Result<String, Error> {
     let plain = |text: &str| text.replace(|c: char| c.is_control() || c == '<' || c == '>', "").trim().to_owned();
+    let (name, email) = &access.author;
     let who = format!("{} <{}> {} +0000", plain(name), plain(email), Timestamp::now().as_second());
     let parent = parent.map(|id| format!("parent {id}\n")).unwrap_or_default();
-    format!("tree {tree}\n{parent}author {who}\ncommitter {who}\n\n{message}")
+    let commit = format!("tree {tree}\n{parent}author {who}\ncommitter {who}\n\n{message}");
+    match &access.signing {
+        Some(key) => signed(&commit, key),
+        None => Ok(commit),
+    }
 }

@@ -13,6 +13,7 @@ pub mod writer;
 mod build;
 mod chores;
 mod conflicts;
+mod credentials;
 mod disturbed;
 mod git;
 mod index;
@@ -29,7 +30,8 @@ use crate::error::{Explain, Retry};
 use crate::manifest::Claim;
 use crate::values::{Owner, RelPath, RequestKey, Timestamp};
 
-pub use access::{Access, credentials};
+pub use access::Access;
+pub use credentials::{AuthMethod, Credentials, GithubApp, SigningKey, SshLogin};
 pub use engine::{Engine, Head, Preview, Published, Survey};
 pub use heads::Heads;
 pub use records::Record;

@@ -20,15 +20,10 @@ fn a_url_never_holds_any() {
     }
     // A slash in a password makes it something else than credentials, and still nothing to be shown.
     apply("https://jane:hunter/two@git.example.com/a/b.git", &[]).exits(2).says(&["--store: is not complete"]);
+    apply("ssh://jane:hunter-two@git.example.com/a/b.git", &[]).exits(2).says(&["do not belong in a URL", "SSH"]);
     // No path either, by Git's own rule: nothing of that name is made.
-    for url in [
-        "ssh://git@git.example.com/a/b.git",
-        "ssh://jane:hunter-two@git.example.com/a/b.git",
-        "git@git.example.com:a/b.git",
-        "git.example.com:a/b.git",
-        "jane:hunter-two@git.example.com:a/b.git",
-    ] {
-        apply(url, &[]).exits(2).says(&["SSH"]);
+    for url in ["git.example.com:a/b.git", "jane:hunter-two@git.example.com:a/b.git"] {
+        apply(url, &[]).exits(2).says(&["a URL for SSH reads git@host:path"]);
     }
     apply("ftp://git.example.com/a/b.git", &[]).exits(2).says(&["--store"]);
 }

@@ -81,11 +81,15 @@ impl Desk {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kept"));
         command.args(args.split_whitespace()).current_dir(self.dir.path());
         // Neither the user's settings nor their credentials have a say here.
-        for name in ["KEPT_GIT_USERNAME", "KEPT_GIT_PASSWORD", "KEPT_GIT_USERNAME_FILE", "KEPT_GIT_PASSWORD_FILE"] {
-            command.env_remove(name);
+        for name in ["USERNAME", "PASSWORD", "USERNAME_FILE", "PASSWORD_FILE"] {
+            command.env_remove(format!("KEPT_GIT_{name}"));
+        }
+        for name in ["SSH_KEY_FILE", "KNOWN_HOSTS_FILE", "SIGNING_KEY_FILE"] {
+            command.env_remove(format!("KEPT_GIT_{name}"));
         }
         command.env("HOME", self.dir.path()).env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_TERMINAL_PROMPT", "0");
         command.env_remove("GIT_ASKPASS").env_remove("SSH_ASKPASS").env_remove("XDG_CONFIG_HOME");
+        command.env_remove("SSH_AUTH_SOCK");
         command
     }
 

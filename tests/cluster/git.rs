@@ -28,6 +28,21 @@ impl World {
         self.gitea("DELETE", &format!("users/{}/tokens/{name}", self.info("giteaUser")), "{}");
     }
 
+    /// Lets in whoever has this key.
+    pub fn allow_key(&self, title: &str, public: &str) {
+        self.gitea("POST", "user/keys", &serde_json::json!({"title": title, "key": public}).to_string());
+    }
+
+    /// Does not let in these keys any more.
+    pub fn forbid_keys(&self, titles: &[&str]) {
+        let keys = self.gitea("GET", "user/keys", "");
+        for key in keys.as_array().into_iter().flatten() {
+            if titles.iter().any(|title| key["title"] == *title) {
+                self.gitea("DELETE", &format!("user/keys/{}", key["id"]), "");
+            }
+        }
+    }
+
     fn gitea(&self, method: &str, path: &str, body: &str) -> Value {
         let url = format!("{}/api/v1/{path}", self.info("giteaUrl"));
         let done = Command::new("curl")

@@ -16,3 +16,4 @@ mod readme;
 mod restarts;
 mod support;
 mod vclusters;
+mod wires;

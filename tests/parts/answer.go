@@ -15,6 +15,8 @@ type answer struct {
 	Token         string         `json:"token"`
 	GiteaURL      string         `json:"giteaUrl"`
 	GiteaHTTPSURL string         `json:"giteaHttpsUrl"`
+	GiteaSSHURL   string         `json:"giteaSshUrl"`
+	GiteaHosts    string         `json:"giteaKnownHosts"`
 	GiteaUser     string         `json:"giteaUser"`
 	GiteaPassword string         `json:"giteaPassword"`
 	GiteaRepos    string         `json:"giteaRepos"`

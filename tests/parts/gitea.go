@@ -2,7 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/pem"
 	"fmt"
 	"net/http"
 	"os"
@@ -14,20 +19,26 @@ type giteaServer struct {
 	dir      string
 	program  string
 	url      string
+	sshPort  int
+	hostKey  string // as known_hosts has it
 	user     string
 	password string
 	server   *server
 }
 
-func newGitea(dir, program string, port int) (*giteaServer, error) {
+func newGitea(dir, program string, port, sshPort int) (*giteaServer, error) {
 	g := &giteaServer{
 		dir:      dir,
 		program:  program,
 		url:      fmt.Sprintf("http://127.0.0.1:%d", port),
+		sshPort:  sshPort,
 		user:     "keeper",
 		password: rand.Text(),
 	}
 	if err := os.MkdirAll(g.path("home"), 0o755); err != nil {
+		return nil, err
+	}
+	if err := g.makeHostKey(); err != nil {
 		return nil, err
 	}
 	if err := os.WriteFile(g.path("app.ini"), []byte(g.config(port)), 0o600); err != nil {
@@ -45,6 +56,35 @@ func newGitea(dir, program string, port int) (*giteaServer, error) {
 func (g *giteaServer) path(name string) string { return filepath.Join(g.dir, name) }
 
 func (g *giteaServer) repositories() string { return g.path("repositories") }
+
+// makeHostKey makes the key that Gitea's SSH server shows. One of its own
+// making would be RSA, and take seconds.
+func (g *giteaServer) makeHostKey() error {
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return err
+	}
+	const kind = "ssh-ed25519"
+	var wire []byte
+	for _, part := range [][]byte{[]byte(kind), public} {
+		wire = append(binary.BigEndian.AppendUint32(wire, uint32(len(part))), part...)
+	}
+	g.hostKey = kind + " " + base64.StdEncoding.EncodeToString(wire)
+	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	return os.WriteFile(g.path("host_key"), text, 0o600)
+}
+
+// sshURL is where repositories are found over SSH.
+func (g *giteaServer) sshURL() string { return fmt.Sprintf("ssh://git@127.0.0.1:%d", g.sshPort) }
+
+// knownHosts is the line that makes the SSH server known.
+func (g *giteaServer) knownHosts() string {
+	return fmt.Sprintf("[127.0.0.1]:%d %s", g.sshPort, g.hostKey)
+}
 
 // config is app.ini: everything in one directory, nothing that calls out,
 // nothing that runs on its own.
@@ -66,7 +106,14 @@ HTTP_ADDR = 127.0.0.1
 HTTP_PORT = %[2]d
 ROOT_URL = %[3]s/
 APP_DATA_PATH = %[1]s/data
-DISABLE_SSH = true
+START_SSH_SERVER = true
+SSH_DOMAIN = 127.0.0.1
+SSH_LISTEN_HOST = 127.0.0.1
+SSH_LISTEN_PORT = %[5]d
+SSH_PORT = %[5]d
+SSH_USER = git
+BUILTIN_SSH_SERVER_USER = git
+SSH_SERVER_HOST_KEYS = %[1]s/host_key
 LFS_START_SERVER = false
 OFFLINE_MODE = true
 %[4]s
@@ -118,7 +165,7 @@ ENABLED = false
 
 [cron.update_checker]
 ENABLED = false
-`, g.dir, port, g.url, static)
+`, g.dir, port, g.url, static, g.sshPort)
 }
 
 // createAdmin makes the only user. The server must be running: it has made

@@ -158,7 +158,7 @@ func startOnce(ctx context.Context, dir string, o upOptions, built builds) (*pla
 	if err := os.Mkdir(logs, 0o755); err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(6)
+	ports, err := freePorts(7)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +170,7 @@ func startOnce(ctx context.Context, dir string, o upOptions, built builds) (*pla
 	if err != nil {
 		return nil, err
 	}
-	g, err := newGitea(filepath.Join(dir, "gitea"), built.gitea, ports[3])
+	g, err := newGitea(filepath.Join(dir, "gitea"), built.gitea, ports[3], ports[6])
 	if err != nil {
 		return nil, err
 	}
@@ -179,7 +179,7 @@ func startOnce(ctx context.Context, dir string, o upOptions, built builds) (*pla
 	all := append(k.servers, g.server)
 	var e *esoServers
 	if o.eso {
-		e, err = newESO(filepath.Join(dir, "eso"), k, built, o.lag, ports[4:])
+		e, err = newESO(filepath.Join(dir, "eso"), k, built, o.lag, ports[4:6])
 		if err != nil {
 			return nil, err
 		}
@@ -241,6 +241,8 @@ func startOnce(ctx context.Context, dir string, o upOptions, built builds) (*pla
 		Token:         k.token,
 		GiteaURL:      g.url,
 		GiteaHTTPSURL: httpsURL,
+		GiteaSSHURL:   g.sshURL(),
+		GiteaHosts:    g.knownHosts(),
 		GiteaUser:     g.user,
 		GiteaPassword: g.password,
 		GiteaRepos:    g.repositories(),

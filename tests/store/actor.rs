@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use kept::store::writer::{Event, Ticket, Writer};
-use kept::store::{Access, Change, Chore, Error, Heads, Outcome};
+use kept::store::{Access, Change, Chore, Credentials, Error, Heads, Outcome};
 use kept::values::{Branch, Remote};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -96,7 +96,7 @@ fn errors_are_answered_and_new_credentials_used() {
     let (writer, mut events) = spawn(access(server.repo("r")));
     submit(&writer, 1, change("a").owns("a", &[("x", "1")]));
     assert!(matches!(outcome(&mut events, 1), Err(Error::Unauthorized(_))));
-    writer.set_access(Access { basic: Some(("kept".to_owned(), "right".to_owned())), ..access(server.repo("r")) });
+    writer.set_access(Access { credentials: Credentials::basic("kept", "right"), ..access(server.repo("r")) });
     submit(&writer, 2, change("a").owns("a", &[("x", "1")]));
     outcome(&mut events, 2).unwrap();
     // A repository that is not there yet is looked for again with each turn.

@@ -1,10 +1,10 @@
 //! The same over HTTP, and what only a server can do wrong.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use kept::error::Explain;
-use kept::store::{Access, Engine, Error};
+use kept::store::{Access, Credentials, Engine, Error};
 
 use crate::server::Server;
 use crate::support::*;
@@ -15,13 +15,6 @@ fn server() -> (Scratch, PathBuf, Server) {
     let repo = scratch.bare("r");
     let server = Server::start(&scratch.path(""));
     (scratch, repo, server)
-}
-
-fn hook(repo: &Path, name: &str, script: &str) {
-    use std::os::unix::fs::PermissionsExt;
-    let path = repo.join("hooks").join(name);
-    std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 #[test]
@@ -176,7 +169,7 @@ fn credentials_are_sent_and_never_shown() {
     let (_scratch, repo, server) = server();
     server.set(|faults| faults.only = Some(("kept".to_owned(), "s3cr3t-pa55".to_owned())));
     let with =
-        |password: &str| Access { basic: Some(("kept".to_owned(), password.to_owned())), ..access(server.repo("r")) };
+        |password: &str| Access { credentials: Credentials::basic("kept", password), ..access(server.repo("r")) };
     let mut engine = Engine::open(with("s3cr3t-pa55")).unwrap();
     commit(&mut engine, change("a").owns("a", &[("x", "1")]));
 
@@ -203,6 +196,14 @@ fn credentials_are_sent_and_never_shown() {
     assert!(engine.commit(&[change("a").owns("a", &[("x", "2")])], &[]).is_err());
     engine.set_access(with("n3w"));
     commit(&mut engine, change("a").owns("a", &[("x", "2")]));
+
+    // A token without a user.
+    server.set(|faults| (faults.only, faults.bearer) = (None, Some("t0ken-of-mine".to_owned())));
+    let bearing = |token: &str| Access { credentials: Credentials::Bearer(token.to_owned()), ..with("") };
+    engine.set_access(bearing("t0ken-of-mine"));
+    commit(&mut engine, change("a").owns("a", &[("x", "3")]));
+    let words = refused(bearing("wrong-pa55"));
+    assert!(matches!(words, Error::Unauthorized(words) if words.contains("401")));
 
     let inside = access(server.repo("r").replace("http://", "http://kept:s3cr3t-pa55@"));
     let error = Engine::open(inside).err().unwrap();

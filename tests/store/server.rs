@@ -12,6 +12,8 @@ use std::sync::{Arc, Condvar, Mutex};
 pub(crate) struct Faults {
     /// The only user and password that are let in.
     pub(crate) only: Option<(String, String)>,
+    /// The only token whose bearer is let in.
+    pub(crate) bearer: Option<String>,
     /// Every answer is a redirect to this.
     pub(crate) redirect: Option<String>,
     /// Pushes are taken in, but the connection is cut before the answer (so many times).
@@ -37,7 +39,11 @@ struct State {
     held: Mutex<bool>,
     bell: Condvar,
     requests: Mutex<Vec<String>>,
+    also: Mutex<Option<(String, Also)>>,
 }
+
+/// Answers requests that are not Git's, by path and headers: a status and a body.
+type Also = Box<dyn Fn(&mut Faults, &str, &HashMap<String, String>) -> (&'static str, String) + Send>;
 
 impl Server {
     /// Serves the repositories below `root`.
@@ -50,6 +56,7 @@ impl Server {
             held: Mutex::new(false),
             bell: Condvar::new(),
             requests: Mutex::default(),
+            also: Mutex::default(),
         });
         let shared = state.clone();
         std::thread::spawn(move || {
@@ -67,6 +74,15 @@ impl Server {
 
     pub(crate) fn set(&self, set: impl FnOnce(&mut Faults)) {
         set(&mut self.state.faults.lock().unwrap());
+    }
+
+    /// Has something else answer what begins with `prefix`.
+    pub(crate) fn also(
+        &self,
+        prefix: &str,
+        answer: impl Fn(&mut Faults, &str, &HashMap<String, String>) -> (&'static str, String) + Send + 'static,
+    ) {
+        *self.state.also.lock().unwrap() = Some((prefix.to_owned(), Box::new(answer)));
     }
 
     /// Lets pushes wait, or go on.
@@ -135,6 +151,12 @@ fn serve(state: &State, stream: &TcpStream) {
 }
 
 fn answer(state: &State, request: &Request) -> Option<Vec<u8>> {
+    if let Some((prefix, also)) = &*state.also.lock().unwrap()
+        && request.path.starts_with(prefix)
+    {
+        let (status, body) = also(&mut state.faults.lock().unwrap(), &request.path, &request.headers);
+        return Some(http(status, &[], body.as_bytes()));
+    }
     let faults = state.faults.lock().unwrap().clone();
     if let Some(status) = faults.status {
         return Some(http(&format!("{status} Oh"), &[], b"some words of the server\n"));
@@ -142,12 +164,13 @@ fn answer(state: &State, request: &Request) -> Option<Vec<u8>> {
     if let Some(to) = &faults.redirect {
         return Some(http("302 Found", &[format!("Location: {to}{}?{}", request.path, request.query)], b""));
     }
-    if let Some((user, password)) = &faults.only {
-        let expected = format!("Basic {}", base64(&format!("{user}:{password}")));
-        if request.headers.get("authorization") != Some(&expected) {
-            let said = request.headers.get("authorization").cloned().unwrap_or_default();
-            return Some(http("401 Unauthorized", &["WWW-Authenticate: Basic".to_owned()], said.as_bytes()));
-        }
+    let basic = |(user, password): &(String, String)| format!("Basic {}", base64(&format!("{user}:{password}")));
+    let bearer = || faults.bearer.as_ref().map(|token| format!("Bearer {token}"));
+    if let Some(expected) = faults.only.as_ref().map(basic).or_else(bearer)
+        && request.headers.get("authorization") != Some(&expected)
+    {
+        let said = request.headers.get("authorization").cloned().unwrap_or_default();
+        return Some(http("401 Unauthorized", &["WWW-Authenticate: Basic".to_owned()], said.as_bytes()));
     }
     let is_push = request.path.ends_with("/git-receive-pack");
     if !is_push {

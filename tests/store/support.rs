@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use kept::manifest::Claim;
-use kept::store::{Access, Change, Engine, Error, Footprint, Outcome, Place, Receipt};
+use kept::store::{Access, Change, Credentials, Engine, Error, Footprint, Outcome, Place, Receipt};
 use kept::values::{Owner, RelPath, RequestKey};
 
 /// A directory that goes with the test.
@@ -130,13 +130,23 @@ pub(crate) fn gone(path: &str) -> String {
     format!("0 {}\t{path}\n", "0".repeat(40))
 }
 
+/// Has a repository run a script.
+pub(crate) fn hook(repo: &Path, name: &str, script: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    let path = repo.join("hooks").join(name);
+    std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
 pub(crate) fn access(url: impl AsRef<Path>) -> Access {
     Access {
         url: url.as_ref().to_str().unwrap().to_owned(),
         branch: "main".to_owned(),
-        basic: None,
+        credentials: Credentials::None,
+        signing: None,
         ca_bundle: None,
         insecure_skip_tls_verify: false,
+        proxy: None,
         author: ("kept".to_owned(), "kept@example.com".to_owned()),
         timeout: Duration::from_secs(10),
         create: true,

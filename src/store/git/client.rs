@@ -3,105 +3,130 @@
 use std::io::Read;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, Body, Proxy, http};
+use ureq::{Agent, Body, http};
+use url::Url;
 
-use super::protocol::Fault;
-use crate::store::{Access, Error};
+use super::clean::Secrets;
+use super::github::{self, Tokens};
+use super::proxy;
+use super::remote::Failure;
+use crate::store::{Access, Credentials, Error};
 
 /// Servers close connections that idle; one that is as old as this is not used again.
 const IDLE: Duration = Duration::from_secs(10);
 
+type Answer = http::Response<Body>;
+
 /// One agent with the store's own trust and credentials.
 pub(crate) struct Client {
     agent: Agent,
-    authorization: Option<String>,
-    /// What must not show up in an error, whoever says it.
-    secrets: Vec<String>,
+    user: User,
+    secrets: Secrets,
+    /// The token that a GitHub App uses now.
+    token: Secrets,
 }
 
-/// Why a request has no answer.
-pub(crate) struct Failure {
-    pub(crate) error: Error,
-    /// Whether the server may have got it.
-    pub(crate) sent: bool,
-    /// Whether it took too long.
-    pub(crate) stalled: bool,
+/// Who calls.
+enum User {
+    Nobody,
+    /// What the header `Authorization` reads.
+    Somebody(String),
+    App(Tokens),
 }
 
 impl Client {
     /// A client with this trust and these credentials.
-    pub(crate) fn new(access: &Access) -> Result<Self, Error> {
-        let roots = match &access.ca_bundle {
-            None => RootCerts::PlatformVerifier,
-            Some(pem) => {
-                let mut certificates = Vec::new();
-                for item in parse_pem(pem) {
-                    match item {
-                        Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
-                        Ok(_) => {}
-                        Err(_) => return Err(Error::Unauthorized("the store's CA bundle is not PEM".to_owned())),
-                    }
-                }
-                if certificates.is_empty() {
-                    return Err(Error::Unauthorized("the store's CA bundle holds no certificate".to_owned()));
-                }
-                RootCerts::new_with_certs(&certificates)
+    pub(crate) fn new(access: &Access, url: &Url) -> Result<Self, Error> {
+        let mut secrets = Secrets::default();
+        let agent = agent(access, url, &mut secrets)?;
+        let user = match &access.credentials {
+            Credentials::None => User::Nobody,
+            Credentials::Basic { username, password } => User::Somebody(basic(username, password, &mut secrets)),
+            Credentials::Bearer(token) => {
+                secrets.add(token);
+                User::Somebody(format!("Bearer {token}"))
+            }
+            Credentials::GithubApp(app) => {
+                let api = github::api(url);
+                let there = Url::parse(&api).map_err(|e| Error::NotFound(format!("{api}: {e}")))?;
+                User::App(Tokens::new(app, api, self::agent(access, &there, &mut secrets)?))
+            }
+            Credentials::Ssh(_) => {
+                let advice = "use authMethod basicAuth, or a url for SSH";
+                return Err(Error::Unauthorized(format!("a key for SSH does not log in over http: {advice}")));
             }
         };
-        let tls = TlsConfig::builder().root_certs(roots).disable_verification(access.insecure_skip_tls_verify).build();
-        // Plain http is for this machine and the cluster; what goes there is not for a proxy's eyes.
-        let proxy = if access.url.starts_with("http://") { None } else { Proxy::try_from_env() };
-        let agent = Agent::config_builder()
-            .proxy(proxy)
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_global(Some(access.timeout))
-            .max_idle_age(IDLE)
-            .user_agent(concat!("kept/", env!("CARGO_PKG_VERSION")))
-            .tls_config(tls)
-            .build()
-            .new_agent();
-        let (mut authorization, mut secrets) = (None, Vec::new());
-        if let Some((user, password)) = &access.basic {
-            let token = base64(format!("{user}:{password}").as_bytes());
-            authorization = Some(format!("Basic {token}"));
-            secrets = vec![token, password.clone()];
-            secrets.retain(|secret| !secret.is_empty());
-        }
-        Ok(Self { agent, authorization, secrets })
+        Ok(Self { agent, user, secrets, token: Secrets::default() })
     }
 
     /// Asks for something.
-    pub(crate) fn get(&self, url: &str) -> Result<http::Response<Body>, Error> {
-        let mut request = self.agent.get(url);
-        if let Some(authorization) = &self.authorization {
-            request = request.header("Authorization", authorization);
-        }
-        self.checked(url, request.call()).map_err(|failure| failure.error)
+    pub(crate) fn get(&mut self, url: &str) -> Result<Answer, Error> {
+        let answer = self.call(url, |agent, authorization| {
+            let request = agent.get(url);
+            match authorization {
+                Some(authorization) => request.header("Authorization", authorization),
+                None => request,
+            }
+            .call()
+        });
+        answer.map_err(|failure| failure.error)
     }
 
     /// Calls one of Git's services.
-    pub(crate) fn post(&self, url: &str, service: &str, body: &[u8]) -> Result<http::Response<Body>, Failure> {
+    pub(crate) fn post(&mut self, url: &str, service: &str, body: &[u8]) -> Result<Answer, Failure> {
         let url = format!("{url}/{service}");
-        let mut request = self
-            .agent
-            .post(&url)
-            .header("Content-Type", format!("application/x-{service}-request"))
-            .header("Accept", format!("application/x-{service}-result"));
-        if let Some(authorization) = &self.authorization {
-            request = request.header("Authorization", authorization);
+        self.call(&url, |agent, authorization| {
+            let request = agent
+                .post(&url)
+                .header("Content-Type", format!("application/x-{service}-request"))
+                .header("Accept", format!("application/x-{service}-result"));
+            match authorization {
+                Some(authorization) => request.header("Authorization", authorization),
+                None => request,
+            }
+            .send(body)
+        })
+    }
+
+    /// Sends a request, and once more if the server does not take a token any more that it gave us before.
+    fn call(
+        &mut self,
+        url: &str,
+        send: impl Fn(&Agent, Option<&str>) -> Result<Answer, ureq::Error>,
+    ) -> Result<Answer, Failure> {
+        let mut renewed = false;
+        loop {
+            let mut used = None;
+            let authorization = match &self.user {
+                User::Nobody => None,
+                User::Somebody(authorization) => Some(authorization.clone()),
+                User::App(tokens) => {
+                    let got = tokens.get(&self.secrets);
+                    let (token, known) = got.map_err(|error| Failure { error, sent: false, stalled: false })?;
+                    self.token = Secrets::default();
+                    let authorization = basic(github::USER, &token, &mut self.token);
+                    used = Some(token).filter(|_| known);
+                    Some(authorization)
+                }
+            };
+            let answer = send(&self.agent, authorization.as_deref());
+            if let (User::App(tokens), Some(token), Ok(refused)) = (&self.user, used, &answer)
+                && refused.status() == 401
+                && !renewed
+            {
+                tokens.forget(&token);
+                renewed = true;
+                continue;
+            }
+            return self.checked(url, answer);
         }
-        self.checked(&url, request.send(body))
     }
 
     /// Sorts an answer that is none.
-    fn checked(
-        &self,
-        url: &str,
-        answer: Result<http::Response<Body>, ureq::Error>,
-    ) -> Result<http::Response<Body>, Failure> {
+    fn checked(&self, url: &str, answer: Result<Answer, ureq::Error>) -> Result<Answer, Failure> {
         let place = url.split('?').next().unwrap_or(url);
         let place =
             ["/info/refs", "/git-upload-pack", "/git-receive-pack"].iter().find_map(|end| place.strip_suffix(end));
@@ -126,11 +151,12 @@ impl Client {
                 ))
             }
             401 | 403 => {
-                let hint = match &self.authorization {
-                    None => "no credentials were given",
-                    Some(_) => {
+                let hint = match &self.user {
+                    User::Nobody => "no credentials were given",
+                    User::Somebody(_) => {
                         "check the user, the password or token, what it may write, and that the repository exists"
                     }
+                    User::App(_) => "check that the GitHub App is installed there and may write contents",
                 };
                 Error::Unauthorized(format!("{place} refuses access (HTTP {status}): {hint}"))
             }
@@ -147,7 +173,7 @@ impl Client {
     }
 
     /// The first line of a plain text answer.
-    fn words(&self, answer: &mut http::Response<Body>) -> String {
+    fn words(&self, answer: &mut Answer) -> String {
         let mut bytes = Vec::new();
         let _ = answer.body_mut().as_reader().take(300).read_to_end(&mut bytes);
         let text = String::from_utf8_lossy(&bytes);
@@ -155,40 +181,66 @@ impl Client {
         if line.is_empty() || line.starts_with('<') { String::new() } else { self.clean(&format!(": {line}")) }
     }
 
-    /// What is wrong with an answer, as an error of the store.
-    pub(crate) fn fault(&self, fault: &Fault) -> Error {
-        match fault {
-            Fault::Broken(error) if is_timeout(error) => Error::Unreachable("the server's answer timed out".to_owned()),
-            Fault::Broken(error) => {
-                Error::Unreachable(self.clean(&format!("the server's answer ended early: {error}")))
-            }
-            Fault::Strange(what) => Error::Git(self.clean(&format!("the server's answer cannot be read: {what}"))),
-            Fault::Refused(words) => Error::Git(self.clean(&format!("the server says: {words}"))),
-        }
-    }
-
     /// A text of somebody else's, fit to be shown.
     pub(crate) fn clean(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for secret in &self.secrets {
-            text = text.replace(secret.as_str(), "***");
-        }
-        text.retain(|c| c == '\n' || !c.is_control());
-        text
+        self.token.clean(&self.secrets.clean(text))
     }
+}
 
-    /// An error that may hold somebody else's text, fit to be shown.
-    pub(crate) fn cleaned(&self, error: Error) -> Error {
-        match error {
-            Error::Git(words) => Error::Git(self.clean(&words)),
-            other => other,
+/// An agent for what is at `url`, with the store's own trust.
+fn agent(access: &Access, url: &Url, secrets: &mut Secrets) -> Result<Agent, Error> {
+    let roots = match &access.ca_bundle {
+        None => RootCerts::PlatformVerifier,
+        Some(pem) => {
+            let mut certificates = Vec::new();
+            for item in parse_pem(pem) {
+                match item {
+                    Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
+                    Ok(_) => {}
+                    Err(_) => return Err(Error::Unauthorized("the store's CA bundle is not PEM".to_owned())),
+                }
+            }
+            if certificates.is_empty() {
+                return Err(Error::Unauthorized("the store's CA bundle holds no certificate".to_owned()));
+            }
+            RootCerts::new_with_certs(&certificates)
+        }
+    };
+    let tls = TlsConfig::builder().root_certs(roots).disable_verification(access.insecure_skip_tls_verify).build();
+    let proxy = proxy::choose(url, access.proxy.as_deref(), &proxy::PROCESS)?;
+    if let Some((user, password)) = proxy.as_ref().and_then(|proxy| Some((proxy.username()?, proxy.password()?))) {
+        basic(user, password, secrets);
+        let authority = proxy.as_ref().and_then(|proxy| proxy.uri().authority());
+        if let Some((credentials, _)) = authority.and_then(|authority| authority.as_str().rsplit_once('@')) {
+            secrets.add(credentials);
         }
     }
+    let agent = Agent::config_builder()
+        .proxy(proxy)
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .timeout_global(Some(access.timeout))
+        .max_idle_age(IDLE)
+        .user_agent(concat!("kept/", env!("CARGO_PKG_VERSION")))
+        .tls_config(tls)
+        .build()
+        .new_agent();
+    Ok(agent)
+}
+
+/// The header for a user and a password, which is a secret as well.
+fn basic(user: &str, password: &str, secrets: &mut Secrets) -> String {
+    let token = STANDARD.encode(format!("{user}:{password}"));
+    let header = format!("Basic {token}");
+    secrets.add(password);
+    secrets.add(token);
+    header
 }
 
 /// Where a redirect points, without what may be secret in it.
 fn target(location: &str) -> String {
-    let Ok(mut url) = url::Url::parse(location) else {
+    let Ok(mut url) = Url::parse(location) else {
         return location.split(['?', '#']).next().unwrap_or_default().to_owned();
     };
     let _ = url.set_username("");
@@ -204,6 +256,7 @@ fn was_sent(error: &ureq::Error) -> bool {
     match error {
         E::HostNotFound
         | E::ConnectionFailed
+        | E::ConnectProxyFailed(_)
         | E::Tls(_)
         | E::Rustls(_)
         | E::BadUri(_)
@@ -222,23 +275,4 @@ fn explain(error: &ureq::Error) -> String {
         return format!("{text}; give the certificate of the server's authority as the store's CA bundle");
     }
     text.to_owned()
-}
-
-/// Whether reading took too long.
-pub(crate) fn is_timeout(error: &std::io::Error) -> bool {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>());
-    error.kind() == std::io::ErrorKind::TimedOut || matches!(inner, Some(ureq::Error::Timeout(_)))
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let bits = chunk.iter().fold(0_usize, |bits, byte| bits << 8 | usize::from(*byte)) << (8 * (3 - chunk.len()));
-        for digit in 0..4 {
-            let known = digit <= chunk.len();
-            text.push(if known { char::from(DIGITS[bits >> (18 - 6 * digit) & 63]) } else { '=' });
-        }
-    }
-    text
 }

@@ -1,12 +1,21 @@
 //! Git, as far as the writer needs it: trees and packs of our own making, and ways to a remote.
 
 pub(crate) mod cache;
-pub(crate) mod client;
-pub(crate) mod http;
+mod clean;
+mod client;
+mod github;
+mod http;
+mod keys;
+mod known_hosts;
 pub(crate) mod local;
+mod login;
 pub(crate) mod objects;
-pub(crate) mod pack;
-pub(crate) mod protocol;
+mod pack;
+mod protocol;
+mod proxy;
+mod remote;
+pub(crate) mod sign;
+mod ssh;
 pub(crate) mod tree;
 
 use std::path::PathBuf;
@@ -15,6 +24,7 @@ use std::sync::Once;
 use git2::{Oid, Repository};
 use objects::Sink;
 
+use self::remote::Remote;
 use super::{Access, Error};
 
 /// How a push ended.
@@ -52,7 +62,7 @@ impl std::ops::Deref for Beside<'_> {
     }
 }
 
-/// A way to one branch of one repository. What is not there yet, such as ssh, needs only this.
+/// A way to one branch of one repository.
 pub(crate) trait Transport: Send {
     /// Where objects of the remote can be read once fetched.
     fn repo(&self) -> &Repository;
@@ -80,20 +90,29 @@ pub(crate) fn open(access: &Access) -> Result<Box<dyn Transport>, Error> {
     if !git2::Reference::is_valid_name(&format!("refs/heads/{}", access.branch)) {
         return Err(Error::NotFound(format!("{:?} cannot be the name of a branch", access.branch)));
     }
+    // What cannot be signed is not to be found out by the first commit.
+    access.signing.as_ref().map_or(Ok(()), sign::check)?;
     let url = access.url.as_str();
     let scheme = url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
     match scheme.as_deref() {
+        None if is_scp_like(url) => Ok(Box::new(Remote::<ssh::Ssh>::open(access)?)),
         None => Ok(Box::new(local::Local::open(PathBuf::from(url), &access.branch, access.create)?)),
         Some("file") => {
             let path = url::Url::parse(url).ok().and_then(|url| url.to_file_path().ok());
             let path = path.ok_or_else(|| Error::NotFound(format!("{url} is not a file:// URL of this machine")))?;
             Ok(Box::new(local::Local::open(path, &access.branch, access.create)?))
         }
-        Some("http" | "https") => Ok(Box::new(http::Http::open(access)?)),
+        Some("http" | "https") => Ok(Box::new(Remote::<http::Http>::open(access)?)),
+        Some("ssh") => Ok(Box::new(Remote::<ssh::Ssh>::open(access)?)),
         Some(other) => Err(Error::NotFound(format!(
-            "repositories are reached by a path, file://, http:// or https://, not by {other}://"
+            "repositories are reached by a path, file://, http://, https:// or ssh://, not by {other}://"
         ))),
     }
+}
+
+/// `user@host:path`. What has a slash before its colon is a path, as Git has it.
+fn is_scp_like(url: &str) -> bool {
+    url.split_once(':').is_some_and(|(host, _)| host.contains('@') && !host.contains('/'))
 }
 
 /// A failure of libgit2 that has no better name.

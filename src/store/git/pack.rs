@@ -7,8 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
-use flate2::write::ZlibEncoder;
-use flate2::{Compression, Crc};
+use flate2::{Compress, CompressError, Compression, Crc, FlushCompress, Status};
 use git2::{ObjectType, Oid};
 use rayon::prelude::*;
 use sha1::{Digest, Sha1};
@@ -36,7 +35,10 @@ struct Entry {
 impl Pack {
     /// A pack of these objects.
     pub(crate) fn of(objects: &[Object]) -> Result<Self, Error> {
-        let compressed: Vec<io::Result<Vec<u8>>> = objects.par_iter().with_min_len(64).map(compress).collect();
+        // Making a compressor costs more than most objects do: each thread has one.
+        let compressor = || Compress::new(Compression::fast(), true);
+        let each = objects.par_iter().with_min_len(64).map_init(compressor, compress);
+        let compressed: Vec<Result<Vec<u8>, CompressError>> = each.collect();
         let too_large = || Error::Git("a commit of more than 2 GiB cannot be sent".to_owned());
         let mut pack = Self { bytes: b"PACK\0\0\0\x02".to_vec(), entries: Vec::with_capacity(objects.len()) };
         pack.bytes.extend(u32::try_from(objects.len()).map_err(|_| too_large())?.to_be_bytes());
@@ -108,7 +110,7 @@ fn readable() -> fs::Permissions {
 }
 
 /// An object as it lies in a pack: its kind and size, seven bits at a time, and its compressed bytes.
-fn compress(object: &Object) -> io::Result<Vec<u8>> {
+fn compress(compressor: &mut Compress, object: &Object) -> Result<Vec<u8>, CompressError> {
     let kind: u8 = match object.kind {
         ObjectType::Commit => 1,
         ObjectType::Tree => 2,
@@ -125,8 +127,13 @@ fn compress(object: &Object) -> io::Result<Vec<u8>> {
         size >>= 7;
     }
     out.push(byte);
-    // Nearly as small as with more effort, at half the time.
-    let mut encoder = ZlibEncoder::new(out, Compression::fast());
-    encoder.write_all(&object.bytes)?;
-    encoder.finish()
+    compressor.reset();
+    loop {
+        let read = usize::try_from(compressor.total_in()).unwrap_or(usize::MAX);
+        let rest = object.bytes.get(read..).unwrap_or_default();
+        if compressor.compress_vec(rest, &mut out, FlushCompress::Finish)? == Status::StreamEnd {
+            return Ok(out);
+        }
+        out.reserve(out.len().max(256));
+    }
 }

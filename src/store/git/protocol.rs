@@ -5,6 +5,8 @@ use std::io::{self, Read};
 
 use git2::Oid;
 
+use crate::store::Error;
+
 /// The largest packet there is.
 const MAX_PACKET: usize = 65_520;
 /// How much of a server's talk is kept for an error.
@@ -24,6 +26,23 @@ pub(crate) enum Fault {
 impl From<io::Error> for Fault {
     fn from(error: io::Error) -> Self {
         Self::Broken(error)
+    }
+}
+
+impl Fault {
+    /// As an error of the store; `clean` makes somebody else's text fit to be shown.
+    pub(crate) fn error(&self, clean: impl Fn(&str) -> String) -> Error {
+        match self {
+            Self::Broken(_) if self.is_timeout() => Error::Unreachable("the server's answer timed out".to_owned()),
+            Self::Broken(error) => Error::Unreachable(clean(&format!("the server's answer ended early: {error}"))),
+            Self::Strange(what) => Error::Git(clean(&format!("the server's answer cannot be read: {what}"))),
+            Self::Refused(words) => Error::Git(clean(&format!("the server says: {words}"))),
+        }
+    }
+
+    /// Whether it took too long.
+    pub(crate) fn is_timeout(&self) -> bool {
+        matches!(self, Self::Broken(error) if error.kind() == io::ErrorKind::TimedOut)
     }
 }
 
@@ -77,24 +96,23 @@ pub(crate) struct Advertisement {
 }
 
 impl Advertisement {
-    /// Reads the answer to `info/refs?service=…`.
-    pub(crate) fn read(from: &mut impl Read, service: &str) -> Result<Self, Fault> {
-        let expected = format!("# service={service}");
-        match read_packet(from)? {
-            Some(Packet::Data(line)) if text(&line) == expected => {}
-            other => return Err(Fault::Strange(format!("it should begin with {expected:?}, not {other:?}"))),
+    /// Reads what a service says first. Over HTTP, where it cannot know otherwise who asks whom, it begins with
+    /// the name of the `service`.
+    pub(crate) fn read(from: &mut impl Read, service: Option<&str>) -> Result<Self, Fault> {
+        if let Some(service) = service {
+            let expected = format!("# service={service}");
+            let (first, end) = (read_packet(from)?, read_packet(from)?);
+            match (first, end) {
+                (Some(Packet::Data(line)), Some(Packet::Flush)) if text(&line) == expected => {}
+                (other, _) => return Err(Fault::Strange(format!("it should begin with {expected:?}, not {other:?}"))),
+            }
         }
         let mut found = Self::default();
-        let mut sections = 0;
         while let Some(packet) = read_packet(from)? {
-            let Packet::Data(line) = packet else {
-                sections += 1;
-                if sections == 2 {
-                    return Ok(found);
-                }
-                continue;
-            };
-            found.line(&line)?;
+            match packet {
+                Packet::Data(line) => found.line(&line)?,
+                Packet::Flush => return Ok(found),
+            }
         }
         Err(Fault::Broken(io::ErrorKind::UnexpectedEof.into()))
     }
