@@ -208,11 +208,13 @@ fn agent(access: &Access, url: &Url, secrets: &mut Secrets) -> Result<Agent, Err
     };
     let tls = TlsConfig::builder().root_certs(roots).disable_verification(access.insecure_skip_tls_verify).build();
     let proxy = proxy::choose(url, access.proxy.as_deref(), &proxy::PROCESS)?;
-    if let Some((user, password)) = proxy.as_ref().and_then(|proxy| Some((proxy.username()?, proxy.password()?))) {
-        basic(user, password, secrets);
-        let authority = proxy.as_ref().and_then(|proxy| proxy.uri().authority());
-        if let Some((credentials, _)) = authority.and_then(|authority| authority.as_str().rsplit_once('@')) {
-            secrets.add(credentials);
+    if let Some(proxy) = &proxy
+        && let Some(user) = proxy.username()
+    {
+        basic(user, proxy.password().unwrap_or_default(), secrets);
+        let authority = proxy.uri().authority();
+        if let Some((login, _)) = authority.and_then(|authority| authority.as_str().rsplit_once('@')) {
+            secrets.add(login);
         }
     }
     let agent = Agent::config_builder()
