@@ -252,12 +252,14 @@ fn meant<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// A pattern, compiled once for the life of the process; absent if it is not one.
-pub(crate) fn pattern(text: &str) -> Option<Regex> {
-    static COMPILED: LazyLock<RwLock<HashMap<String, Option<Regex>>>> = LazyLock::new(RwLock::default);
+///
+/// Not a clone: that would begin with empty caches and work the pattern out anew for every text.
+pub(crate) fn pattern(text: &str) -> Option<&'static Regex> {
+    static COMPILED: LazyLock<RwLock<HashMap<String, Option<&'static Regex>>>> = LazyLock::new(RwLock::default);
     if let Some(known) = COMPILED.read().unwrap_or_else(PoisonError::into_inner).get(text) {
-        return known.clone();
+        return *known;
     }
-    let compiled = Regex::new(text).ok();
-    COMPILED.write().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned(), compiled.clone());
+    let compiled = Regex::new(text).ok().map(|regex| &*Box::leak(Box::new(regex)));
+    COMPILED.write().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned(), compiled);
     compiled
 }

@@ -74,7 +74,7 @@ pub(crate) fn build(
         let chores: Vec<_> = chores.iter().zip(&effects.chores).filter_map(touched).map(|(chore, _)| chore).collect();
         let bytes = commit_object(&access.author, base.commit, tree, &message(&done, &chores));
         let commit = stage.sink.add(ObjectType::Commit, bytes.as_bytes())?;
-        new = Some(New { commit, tree, objects: stage.take_objects()? });
+        new = Some(New { commit, tree, objects: stage.take_objects() });
     }
     Ok(Built { effects, ledger: stage.finish()?, new })
 }
@@ -96,7 +96,7 @@ pub(crate) fn preview(
     let differs = tree != base.tree;
     let mut text = String::new();
     if differs {
-        text = diff(transport.beside(&stage.sink)?, base.tree, tree)?;
+        text = diff(&*transport.beside(&stage.sink)?, base.tree, tree)?;
     }
     stage.finish()?.abandon(indexes);
     let found = base.commit.map(|id| id.to_string()).unwrap_or_default();

@@ -239,9 +239,9 @@ impl Stage<'_> {
         refuse_records(&path, &changes)?;
         for change in &changes {
             if change.new.is_some()
-                && let Some((_, bytes)) = blobs.get(change.path.as_str())
+                && let Some((id, bytes)) = blobs.get(change.path.as_str())
             {
-                self.sink.add(ObjectType::Blob, bytes)?;
+                self.sink.insert(*id, ObjectType::Blob, bytes);
             }
         }
         if let Some(place) = had.dir(dir) {

@@ -55,7 +55,7 @@ impl<'a> Stage<'a> {
         let mut stage = Self {
             repo,
             work: Work::new(base),
-            sink: Sink::new()?,
+            sink: Sink::default(),
             indexes,
             broken: HashMap::new(),
             journal: Vec::new(),
@@ -205,7 +205,7 @@ impl<'a> Stage<'a> {
         if found == Found::Leaf(leaf) {
             return Ok(false);
         }
-        self.sink.add(ObjectType::Blob, bytes)?;
+        self.sink.insert(leaf.id, ObjectType::Blob, bytes);
         self.work.set(self.repo, path, Some(Entry::Leaf(leaf)))?;
         Ok(true)
     }
@@ -236,8 +236,8 @@ impl<'a> Stage<'a> {
     }
 
     /// The new objects, once sealed.
-    pub(crate) fn take_objects(&mut self) -> Result<Sink, Error> {
-        Ok(std::mem::replace(&mut self.sink, Sink::new()?))
+    pub(crate) fn take_objects(&mut self) -> Sink {
+        std::mem::take(&mut self.sink)
     }
 
     /// Lets go of the repository, once sealed.

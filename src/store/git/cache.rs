@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::PathBuf;
 
-use git2::{Buf, Odb, Oid, Repository};
+use git2::{Buf, Oid, Repository};
 
 use super::objects::{self, Sink};
 use super::{failed, local};
@@ -32,14 +32,8 @@ pub(crate) struct Cache {
 impl Cache {
     /// An empty one.
     pub(crate) fn new(access: &Access) -> Result<Self, Error> {
-        let make = || {
-            let odb = Odb::new()?;
-            odb.add_new_mempack_backend(1000)?;
-            Repository::from_odb(odb)
-        };
-        let repo = make().map_err(|e| failed("make a cache", &e))?;
         let place = access.cache.clone().unwrap_or_else(std::env::temp_dir);
-        Ok(Self { repo, place, made: 0, packs: Vec::new() })
+        Ok(Self { repo: objects::in_memory()?, place, made: 0, packs: Vec::new() })
     }
 
     /// Where the objects can be read.
@@ -54,14 +48,10 @@ impl Cache {
         let dir = tempfile::Builder::new().prefix("kept-").tempdir_in(&self.place).map_err(io)?;
         let packs = dir.path().join("pack");
         fs::create_dir(&packs).map_err(io)?;
-        objects::index(&self.repo, &packs, pack)?;
-        let text = dir.path().to_str().ok_or_else(|| Error::Git("the cache's path is not UTF-8".to_owned()))?;
-        let read = || {
-            let odb = self.repo.odb()?;
-            odb.add_disk_alternate(text)?;
-            // The files are opened by the first look into them.
-            odb.read(commit).map(drop)
-        };
+        objects::unpack(&self.repo, &packs, pack)?;
+        objects::add_directory(&self.repo, dir.path())?;
+        // The files are opened by the first look into them.
+        let read = || self.repo.odb()?.read(commit).map(drop);
         read().map_err(|e| failed("read what was fetched", &e))?;
         self.packs.push(File::open(dir.path()).map_err(io)?);
         dir.close().map_err(io)

@@ -7,7 +7,7 @@ use super::cache::Cache;
 use super::client::{Client, Failure, is_timeout};
 use super::objects::Sink;
 use super::protocol::{self, Advertisement, Fault, Report};
-use super::{Pushed, Transport};
+use super::{Beside, Pushed, Transport};
 use crate::store::{Access, Error};
 
 const FETCH: &str = "git-upload-pack";
@@ -109,7 +109,7 @@ impl Transport for Http {
             }
             server
         };
-        let body = protocol::push_request(&server, &self.reference, old, new, &objects.pack()?);
+        let body = protocol::push_request(&server, &self.reference, old, new, objects.pack()?.bytes());
         let mut answer = match self.client.post(&self.url, PUSH, &body) {
             Ok(answer) => answer,
             Err(Failure { error, sent: false, .. }) => return Err(error),
@@ -140,9 +140,9 @@ impl Transport for Http {
         }
     }
 
-    fn beside<'a>(&'a self, objects: &'a Sink) -> Result<&'a Repository, Error> {
+    fn beside(&self, objects: &Sink) -> Result<Beside<'_>, Error> {
         objects.copy_to(self.cache.repo())?;
-        Ok(self.cache.repo())
+        Ok(Beside::Lent(self.cache.repo()))
     }
 
     fn set_access(&mut self, access: &Access) -> Result<(), Error> {

@@ -2,12 +2,21 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use git2::{ErrorCode, Odb, Oid, Repository, RepositoryInitOptions};
 
-use super::objects::{self, Sink};
-use super::{Pushed, Transport, failed};
+use super::objects::Sink;
+use super::{Beside, Pushed, Transport, failed};
 use crate::store::{Access, Error};
+
+/// How long a branch that somebody has locked is waited for.
+const LOCKED: Duration = Duration::from_secs(10);
+/// How often it is looked at meanwhile.
+const POLL: Duration = Duration::from_millis(20);
+/// How old a lock is that nobody holds any more.
+const ABANDONED: Duration = Duration::from_mins(1);
 
 /// A repository in the file system.
 pub(crate) struct Local {
@@ -96,6 +105,28 @@ impl Local {
         Repository::open(&self.path).map_err(|e| self.error("open", &e))
     }
 
+    /// Does something to the branch, once nobody else does. A lock is held for as long as it takes to write
+    /// a line: an old one was left by a process that ended meanwhile, and nobody else will take it away.
+    fn when_unlocked(&self, work: impl Fn(&Repository, &str) -> Result<(), git2::Error>) -> Result<(), git2::Error> {
+        let lock = self.repo.commondir().join(format!("{}.lock", self.reference));
+        let begun = Instant::now();
+        loop {
+            match work(&self.repo, &self.reference) {
+                Err(e) if e.code() == ErrorCode::Locked && begun.elapsed() < LOCKED => {
+                    let modified = fs::metadata(&lock).and_then(|lock| lock.modified());
+                    let age = modified.ok().and_then(|at| at.elapsed().ok()).unwrap_or_default();
+                    if age > ABANDONED {
+                        tracing::warn!(lock = %lock.display(), "taken away: whoever made it is gone");
+                        let _ = fs::remove_file(&lock);
+                    } else {
+                        thread::sleep(POLL);
+                    }
+                }
+                result => return result,
+            }
+        }
+    }
+
     fn error(&self, doing: &str, error: &git2::Error) -> Error {
         failed(&format!("{doing} {}", self.path.display()), error)
     }
@@ -175,14 +206,15 @@ impl Transport for Local {
         if self.head()? != old {
             return Ok(Pushed::Moved("the branch moved".to_owned()));
         }
-        objects::install(&self.repo, &*objects.pack()?)?;
-        let (message, name) = ("kept", self.reference.as_str());
-        let result = match old {
-            Some(old) => self.repo.reference_matching(name, new, true, old, message),
-            None => self.repo.reference(name, new, false, message),
-        };
+        objects.pack()?.install(&self.repo.commondir().join("objects").join("pack"))?;
+        let refresh = || self.repo.odb()?.refresh();
+        refresh().map_err(|e| self.error("read the new objects in", &e))?;
+        let result = self.when_unlocked(|repo, name| match old {
+            Some(old) => repo.reference_matching(name, new, true, old, "kept").map(drop),
+            None => repo.reference(name, new, false, "kept").map(drop),
+        });
         match result {
-            Ok(_) => Ok(Pushed::Done),
+            Ok(()) => Ok(Pushed::Done),
             Err(e) => match e.code() {
                 ErrorCode::Modified | ErrorCode::Exists | ErrorCode::NotFound | ErrorCode::Locked => {
                     Ok(Pushed::Moved(e.message().to_owned()))
@@ -192,10 +224,10 @@ impl Transport for Local {
         }
     }
 
-    fn beside<'a>(&'a self, objects: &'a Sink) -> Result<&'a Repository, Error> {
+    fn beside(&self, objects: &Sink) -> Result<Beside<'_>, Error> {
         // What is not there yet has no place on the disk.
         let dir = self.exists.then(|| self.repo.commondir().join("objects"));
-        objects.beside(dir.as_deref())
+        objects.beside(dir.as_deref()).map(Beside::Own)
     }
 
     fn set_access(&mut self, access: &Access) -> Result<(), Error> {

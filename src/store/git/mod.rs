@@ -5,6 +5,7 @@ pub(crate) mod client;
 pub(crate) mod http;
 pub(crate) mod local;
 pub(crate) mod objects;
+pub(crate) mod pack;
 pub(crate) mod protocol;
 pub(crate) mod tree;
 
@@ -31,6 +32,25 @@ pub(crate) enum Pushed {
     },
 }
 
+/// A repository of one's own, or one that is there anyway.
+pub(crate) enum Beside<'a> {
+    /// Made for this.
+    Own(Repository),
+    /// The transport's.
+    Lent(&'a Repository),
+}
+
+impl std::ops::Deref for Beside<'_> {
+    type Target = Repository;
+
+    fn deref(&self) -> &Repository {
+        match self {
+            Self::Own(repo) => repo,
+            Self::Lent(repo) => repo,
+        }
+    }
+}
+
 /// A way to one branch of one repository. What is not there yet, such as ssh, needs only this.
 pub(crate) trait Transport: Send {
     /// Where objects of the remote can be read once fetched.
@@ -44,7 +64,7 @@ pub(crate) trait Transport: Send {
     /// Moves the branch from `old` to `new`, or does nothing. Once done, `new` is readable.
     fn push(&mut self, old: Option<Oid>, new: Oid, objects: &Sink) -> Result<Pushed, Error>;
     /// Where new objects can be read beside those of the remote, without a trace of them there.
-    fn beside<'a>(&'a self, objects: &'a Sink) -> Result<&'a Repository, Error>;
+    fn beside(&self, objects: &Sink) -> Result<Beside<'_>, Error>;
     /// Takes new credentials for the same URL and branch.
     fn set_access(&mut self, access: &Access) -> Result<(), Error>;
     /// Checks that the branch can be written, without writing.

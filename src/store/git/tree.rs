@@ -168,7 +168,7 @@ impl Dir {
         if let Some(sink) = sink
             && self.base != Some(id)
         {
-            sink.add(ObjectType::Tree, &bytes)?;
+            sink.insert(id, ObjectType::Tree, &bytes);
         }
         self.id = Some(id);
         Ok(Some(id))
