@@ -6,9 +6,10 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use crate::chance::{Chance, size};
-use crate::desk::{Desk, Layout, name, succeeds};
+use crate::desk::{Desk, Layout, succeeds};
 use crate::server::Server;
 use crate::support::*;
+use crate::wishes::name;
 use crate::witness::{Witness, log_moves, rubbish, went_forward};
 
 const REQUESTS: usize = size(150, 500);

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use crate::chance::Chance;
 use crate::support::Scratch;
+use crate::wishes::name;
 use crate::witness::Versions;
 
 /// How the files of the requests lie in the store.
@@ -171,11 +172,6 @@ impl Desk {
     pub(crate) fn left_over(&self) -> Vec<PathBuf> {
         fs::read_dir(self.scratch.path("tmp")).unwrap().map(|entry| entry.unwrap().path()).collect()
     }
-}
-
-/// The name of a request by its number.
-pub(crate) fn name(number: usize) -> String {
-    format!("t{number:03}")
 }
 
 /// The program ended well; what it printed.

@@ -4,10 +4,10 @@
 use std::path::Path;
 
 use crate::chance::{Chance, size};
-use crate::desk::{Desk, Layout, name, succeeds};
+use crate::desk::{Desk, Layout, succeeds};
 use crate::server::Server;
 use crate::support::*;
-use crate::wishes::Wishes;
+use crate::wishes::{Wishes, name};
 use crate::witness::{Versions, Witness};
 
 /// What others do to a branch on which requests were committed before and after a commit of theirs.

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use kept::store::{Error, Outcome};
 
-use crate::desk::{Desk, Layout, name, succeeds};
+use crate::desk::{Desk, Layout, succeeds};
 use crate::server::Server;
 use crate::support::*;
-use crate::wishes::Wishes;
+use crate::wishes::{Wishes, name};
 use crate::witness::{Witness, log_moves, went_forward};
 
 const WORDS: &str = "the platform team says no";

@@ -12,6 +12,8 @@ mod server;
 #[allow(dead_code, reason = "shared with the tests of the store")]
 mod support;
 
+use support as store_support;
+
 mod chance;
 mod desk;
 mod proxy;
@@ -23,6 +25,7 @@ mod crash;
 mod histories;
 mod hooks;
 mod locks;
+mod mailbox;
 mod moves;
 mod network;
 mod races;

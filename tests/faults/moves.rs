@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::chance::{Chance, size};
-use crate::desk::{Desk, name};
+use crate::desk::Desk;
 use crate::proxy::{Proxy, SWIFT};
 use crate::server::Server;
 use crate::support::*;
+use crate::wishes::name;
 use crate::witness::{Witness, log_moves, request_in, went_forward};
 
 const REQUESTS: usize = size(24, 60);

@@ -59,49 +59,53 @@ fn a_call_that_fails_until_it_is_mended() {
     fail_each(usize::MAX, |call, fault| {
         // Where the server does its work, a push is found to be there.
         let done = matches!(fault, Fault::CutAfter | Fault::Truncated | Fault::Shortened)
-            || matches!(fault, Fault::StatusAfter(_) | Fault::StallAfter);
+            || matches!(fault, Fault::StatusAfter(_) | Fault::StallAfter | Fault::StallHalfway);
         fault == Fault::Slow || call == Call::Push && done
     });
 }
 
-/// Has each call fail in each way, one after the other on one repository.
-fn fail_each(times: usize, gets_through: impl Fn(Call, Fault) -> bool) {
+/// Has each call fail in each way.
+fn fail_each(times: usize, gets_through: fn(Call, Fault) -> bool) {
+    std::thread::scope(|scope| {
+        for call in [Call::Look, Call::PushLook, Call::Fetch, Call::Push] {
+            scope.spawn(move || fail(call, times, gets_through));
+        }
+    });
+}
+
+/// Has a call fail in each way, one after the other on one repository.
+fn fail(call: Call, times: usize, gets_through: fn(Call, Fault) -> bool) {
     let line = line();
     let mut wishes = Wishes::default();
     let mut witness = Witness::new(&line.repo);
     let mut engine = line.engine();
     wishes.commit(&mut engine, &[0]);
-    let mut next = 0;
-    for call in [Call::Look, Call::PushLook, Call::Fetch, Call::Push] {
-        for fault in FAULTS {
-            next += 1;
-            if call == Call::PushLook {
-                // Only the first push of an engine asks where it pushes to.
-                engine = line.engine();
-                engine.refresh().unwrap();
-            } else if call != Call::Push {
-                // Somebody else has the engine look and fetch.
-                foreign(&line.repo, &[put(&line.repo, "people/x", &next.to_string())]);
-            }
-            line.proxy.spoil(call, fault, times);
-            let case = format!("{call:?} {fault:?} {times} times");
-            let said = said(&line, &mut engine, &wishes.changes(&[next]), &case);
-            match said {
-                Ok(commit) => {
-                    assert!(gets_through(call, fault), "{case} was not noticed");
-                    assert_eq!(commit, head(&line.repo), "{case}");
-                }
-                Err(error) => {
-                    assert!(!gets_through(call, fault), "{case}: {error:?}");
-                    assert!(matches!(&error, Error::Unreachable(_)) && error.is_retryable(), "{case}: {error:?}");
-                }
-            }
-            line.proxy.heal();
-            // What is asked for again is there, once.
-            wishes.commit(&mut engine, &(0..=next).collect::<Vec<_>>());
-            witness.holds_all(&wishes.versions);
-            assert_eq!(witness.commits, next + 1, "{case}: nothing twice");
+    for (next, fault) in (1..).zip(FAULTS) {
+        if call == Call::PushLook {
+            // Only the first push of an engine asks where it pushes to.
+            engine = line.engine();
+            engine.refresh().unwrap();
+        } else if call != Call::Push {
+            // Somebody else has the engine look and fetch.
+            foreign(&line.repo, &[put(&line.repo, "people/x", &next.to_string())]);
         }
+        let case = format!("{call:?} {fault:?} {times} times");
+        line.proxy.spoil(call, fault, times);
+        match said(&line, &mut engine, &wishes.changes(&[next]), &case) {
+            Ok(commit) => {
+                assert!(gets_through(call, fault), "{case} was not noticed");
+                assert_eq!(commit, head(&line.repo), "{case}");
+            }
+            Err(error) => {
+                assert!(!gets_through(call, fault), "{case}: {error:?}");
+                assert!(matches!(&error, Error::Unreachable(_)) && error.is_retryable(), "{case}: {error:?}");
+            }
+        }
+        line.proxy.heal();
+        // What is asked for again is there, once.
+        wishes.commit(&mut engine, &(0..=next).collect::<Vec<_>>());
+        witness.holds_all(&wishes.versions);
+        assert_eq!(witness.commits, next + 1, "{case}: nothing twice");
     }
     assert!(witness.touched.values().all(|times| *times == 1));
     witness.is_clean();

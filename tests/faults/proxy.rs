@@ -44,12 +44,14 @@ pub(crate) enum Fault {
     Stall,
     /// The server does it, but nobody answers.
     StallAfter,
+    /// The server does it, and its answer stops in its middle.
+    StallHalfway,
     /// The answer comes in small pieces.
     Slow,
 }
 
 /// All faults that there are.
-pub(crate) const FAULTS: [Fault; 11] = [
+pub(crate) const FAULTS: [Fault; 12] = [
     Fault::CutBefore,
     Fault::CutDuring,
     Fault::CutAfter,
@@ -61,6 +63,7 @@ pub(crate) const FAULTS: [Fault; 11] = [
     Fault::Slow,
     Fault::Stall,
     Fault::StallAfter,
+    Fault::StallHalfway,
 ];
 
 /// Those that need no patience.
@@ -129,6 +132,17 @@ impl Proxy {
     pub(crate) fn calls(&self) -> (usize, usize) {
         let calls = self.state.calls.lock().unwrap();
         (calls.values().sum(), calls.iter().filter(|(fault, _)| fault.is_some()).map(|(_, count)| count).sum())
+    }
+
+    /// Waits until so many calls were spoilt.
+    pub(crate) fn wait_spoilt(&self, count: usize) {
+        for _ in 0..1000 {
+            if self.calls().1 >= count {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("nothing was spoilt");
     }
 
     /// Nobody listens any more: connections are refused, and those that were open are cut.
@@ -209,6 +223,11 @@ fn serve(state: &State, client: &TcpStream) -> std::io::Result<()> {
             Some(Fault::Stall) => return until_gone(&mut reader),
             Some(Fault::StallAfter) => {
                 pass_on()?;
+                return until_gone(&mut reader);
+            }
+            Some(Fault::StallHalfway) => {
+                let answer = pass_on()?;
+                (&*client).write_all(&answer[..usize::midpoint(end_of_head(&answer), answer.len())])?;
                 return until_gone(&mut reader);
             }
             Some(Fault::Slow) => {

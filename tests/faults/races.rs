@@ -5,10 +5,10 @@ use std::path::Path;
 use kept::error::Explain;
 
 use crate::chance::Chance;
-use crate::desk::{Desk, Layout, name, succeeds};
+use crate::desk::{Desk, Layout, succeeds};
 use crate::server::Server;
 use crate::support::*;
-use crate::wishes::Wishes;
+use crate::wishes::{Wishes, name};
 use crate::witness::{BY_SOMEONE, Versions, Witness, log_moves, moves, went_forward};
 
 const WRITERS: [&str; 4] = ["one", "two", "three", "four"];

@@ -5,9 +5,13 @@ use std::time::Duration;
 
 use kept::store::{Access, Change, Engine, Footprint};
 
-use crate::desk::name;
-use crate::support::*;
+use crate::store_support::*;
 use crate::witness::Versions;
+
+/// The name of a request by its number.
+pub(crate) fn name(number: usize) -> String {
+    format!("t{number:03}")
+}
 
 /// What some requests want, and wanted before.
 pub(crate) struct Wishes {
@@ -86,5 +90,5 @@ pub(crate) fn wish(at: usize, version: usize) -> (Change, Vec<(String, String)>)
 
 /// An engine's access to a URL, for servers of which some never answer.
 pub(crate) fn impatient(url: &str) -> Access {
-    Access { timeout: Duration::from_millis(400), ..access(url) }
+    Access { timeout: Duration::from_millis(2500), ..access(url) }
 }

@@ -6,10 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use git2::{Oid, Repository};
-
-use crate::support::{fsck, git};
 
 /// The name of aggregated files in these tests.
 pub(crate) const AGGREGATED: &str = "all.yaml";
@@ -113,7 +112,7 @@ pub(crate) struct Witness {
     texts: HashMap<Oid, String>,
     files: BTreeMap<String, Oid>,
     /// The parts of each request.
-    requests: BTreeMap<String, Snapshot>,
+    pub(crate) requests: BTreeMap<String, Snapshot>,
     /// The record of each request: its file, and the directories and trees that it names.
     records: BTreeMap<String, (String, Vec<(String, String)>)>,
     /// Commits by kept, and how often each request was in one.
@@ -175,7 +174,7 @@ impl Witness {
     /// Nothing is broken, and nobody left anything lying about.
     #[track_caller]
     pub(crate) fn is_clean(&self) {
-        fsck(&self.path);
+        git(&self.path, &["fsck", "--strict", "--full", "--no-dangling"]);
         let left = rubbish(&self.path);
         assert!(left.is_empty(), "{left:?}");
     }
@@ -287,6 +286,13 @@ fn record(text: &str) -> (String, Vec<(String, String)>) {
     let places = record["places"].as_array().unwrap();
     let dirs = places.iter().filter(|place| place["dir"].is_string());
     (text(&record["name"]), dirs.map(|place| (text(&place["dir"]), text(&place["tree"]))).collect())
+}
+
+/// Git, which must succeed.
+#[track_caller]
+fn git(repo: &Path, args: &[&str]) {
+    let done = Command::new("git").args(args).current_dir(repo).env("GIT_CONFIG_NOSYSTEM", "1").output().unwrap();
+    assert!(done.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&done.stderr));
 }
 
 /// Files below a directory that a process left which did not get to its end.
