@@ -13,7 +13,7 @@ use crate::wishes::name;
 use crate::witness::{Witness, log_moves, rubbish, went_forward};
 
 const REQUESTS: usize = size(150, 500);
-const KILLS: usize = size(8, 100);
+const KILLS: usize = size(6, 100);
 
 #[test]
 fn kills_while_a_local_repository_is_written() {
@@ -94,6 +94,9 @@ fn crash(what: &str, mut desk: Desk, repo: &Path, server: Option<&Server>) {
         witness.touched.len(),
         witness.touched.values().sum::<usize>(),
     );
+    git(repo, &["gc", "-q", "--prune=now"]);
+    let counted = git(repo, &["count-objects", "-v"]);
+    assert!(counted.contains("\ngarbage: 0\n"), "git's own housekeeping leaves something: {counted}");
     assert!(left.is_empty(), "temporary things are left, by kill: {left:#?}");
 }
 

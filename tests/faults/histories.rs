@@ -162,8 +162,9 @@ fn an_engine_that_goes_on() {
 #[test]
 fn the_next_run_of_the_command_line() {
     let mut chance = Chance::new("the next run");
-    for (layout, far) in [(Layout::Nested, false), (Layout::Mixed, true)] {
-        for deed in DEEDS {
+    for (turn, (layout, far)) in [(Layout::Nested, false), (Layout::Mixed, true)].into_iter().enumerate() {
+        // In a hurry each of the two has every other deed.
+        for deed in DEEDS.into_iter().skip(if turn == 0 { 0 } else { 2 - size(1, 2) }).step_by(size(2, 1)) {
             let scratch = Scratch::new();
             let repo = scratch.bare("r");
             let server = Server::start(&scratch.path(""));

@@ -1,7 +1,5 @@
 //! The operator's writer, whose network fails: whoever is told of a failure asks again, and all arrives.
 
-use std::time::Duration;
-
 use kept::error::Explain;
 use kept::store::Heads;
 use kept::store::writer::{Event, Ticket, Writer};
@@ -14,6 +12,9 @@ use crate::server::Server;
 use crate::support::*;
 use crate::wishes::{Wishes, impatient};
 use crate::witness::{Witness, log_moves, went_forward};
+
+/// How many requests wait for an answer at a time.
+const UNDER_WAY: usize = 8;
 
 #[test]
 fn what_a_writer_is_asked_for_arrives_whatever_fails() {
@@ -30,20 +31,18 @@ fn what_a_writer_is_asked_for_arrives_whatever_fails() {
     let writer = Writer::spawn(branch, access, Heads::default(), sender).unwrap();
 
     let mut wishes = Wishes::default();
-    let requests = size(200, 500);
+    let requests = size(120, 500);
     let mut confirmed = std::collections::BTreeMap::new();
     let (mut failed, mut next) = (0, 0);
     while confirmed.len() < requests {
         // They come one after the other while others are on their way.
-        let more = if next < requests { 1 + chance.below(10) } else { 0 };
-        for at in next..(next + more).min(requests) {
+        let room = UNDER_WAY - (next - confirmed.len());
+        let more = chance.below(room + 1).min(requests - next);
+        for at in next..next + more {
             submit(&writer, &mut wishes, at);
         }
-        next = (next + more).min(requests);
-        if more > 0 {
-            std::thread::sleep(chance.while_of(Duration::from_millis(30)));
-        }
-        for event in take(&mut events, next == requests) {
+        next += more;
+        for event in take(&mut events, more == 0 && next > confirmed.len()) {
             let at = usize::try_from(event.id).unwrap();
             match event.outcome {
                 Ok(receipt) => assert!(confirmed.insert(at, receipt.commit).is_none(), "{at} is answered twice"),

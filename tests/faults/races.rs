@@ -4,7 +4,7 @@ use std::path::Path;
 
 use kept::error::Explain;
 
-use crate::chance::Chance;
+use crate::chance::{Chance, size};
 use crate::desk::{Desk, Layout, succeeds};
 use crate::server::Server;
 use crate::support::*;
@@ -13,6 +13,8 @@ use crate::witness::{BY_SOMEONE, Versions, Witness, log_moves, moves, went_forwa
 
 const WRITERS: [&str; 4] = ["one", "two", "three", "four"];
 const EACH: usize = 100;
+/// Commits while somebody sets the branch back.
+const ROUNDS: usize = size(25, 150);
 
 #[test]
 fn four_writers_at_a_local_repository() {
@@ -173,14 +175,14 @@ fn a_branch_that_is_rewound_at_any_moment_is_never_forced() {
                     rewind_by_one(repo);
                 }
             });
-            for at in 1..60 {
+            for at in 1..ROUNDS {
                 let changes = wishes.changes(&[at]);
                 while engine.commit(&changes, &[]).is_err_and(|error| error.is_retryable()) {}
                 wishes.wanted(&[at]);
             }
             done.store(true, std::sync::atomic::Ordering::SeqCst);
         });
-        wishes.commit(&mut engine, &(0..60).collect::<Vec<_>>());
+        wishes.commit(&mut engine, &(0..ROUNDS).collect::<Vec<_>>());
         let mut witness = Witness::new(repo);
         witness.holds_all(&wishes.versions);
         witness.is_clean();

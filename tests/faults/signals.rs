@@ -3,7 +3,7 @@
 use std::process::{Child, Command};
 use std::time::Duration;
 
-use crate::chance::Chance;
+use crate::chance::{Chance, size};
 use crate::desk::{Desk, Layout, succeeds};
 use crate::proxy::{Call, Fault, Proxy};
 use crate::server::Server;
@@ -20,7 +20,7 @@ fn whoever_is_told_to_stop_leaves_nothing_lying_about() {
     let mut desk = Desk::new(Layout::Nested, &server.repo("r"));
     desk.write(&(0..60).map(name).collect());
     let mut witness = Witness::new(&repo);
-    for (round, signal) in ["TERM", "INT", "HUP", "KILL"].into_iter().cycle().take(12).enumerate() {
+    for (round, signal) in ["TERM", "INT", "HUP", "KILL"].into_iter().cycle().take(size(8, 40)).enumerate() {
         desk.edit(&mut chance, 60);
         // Every third is in the middle of its push; the others anywhere.
         let hold = round % 3 == 0;

@@ -295,7 +295,8 @@ fn git(repo: &Path, args: &[&str]) {
     assert!(done.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&done.stderr));
 }
 
-/// Files below a directory that a process left which did not get to its end.
+/// Files below a directory that a process left which did not get to its end; not those that `git gc` knows
+/// and removes, whoever left them.
 pub(crate) fn rubbish(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).unwrap() {
@@ -303,6 +304,9 @@ pub(crate) fn rubbish(dir: &Path) -> Vec<PathBuf> {
         let name = path.file_name().unwrap().to_str().unwrap();
         let known = ["pack", "idx", "keep", "rev", "bitmap"];
         let in_packs = dir.ends_with("objects/pack");
+        if name.starts_with("tmp_") {
+            continue;
+        }
         if name.ends_with(".lock")
             || name.starts_with(".kept-")
             || in_packs && !known.iter().any(|known| path.extension().is_some_and(|extension| extension == *known))
