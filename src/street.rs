@@ -80,10 +80,10 @@ pub struct View<'a> {
 /// A request at the end of the street.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Desired {
-    /// What to submit, by branch.
-    pub changes: BTreeMap<Branch, Change>,
+    /// What to submit, by branch. Boxed: a map makes room for eleven of whatever it holds.
+    pub changes: BTreeMap<Branch, Box<Change>>,
     /// What to submit once all of `changes` are confirmed, by branch: the places that it has left.
-    pub leave: BTreeMap<Branch, Change>,
+    pub leave: BTreeMap<Branch, Box<Change>>,
     /// Destinations kept although they no longer match, in words.
     pub misplaced: Vec<String>,
     /// What its author should know although all is well.
@@ -132,13 +132,13 @@ fn blank(request: &Request, view: View) -> Change {
 
 fn finish(placement: Placement, template: &Change) -> Desired {
     let changes =
-        placement.branches.into_iter().map(|(branch, roots)| (branch, Change { roots, ..template.clone() })).collect();
-    let mut leave: BTreeMap<Branch, Change> = BTreeMap::new();
+        placement.branches.into_iter().map(|(branch, roots)| (branch, Box::new(Change { roots, ..template.clone() })));
+    let mut leave: BTreeMap<Branch, Box<Change>> = BTreeMap::new();
     for site in placement.leave {
-        let gone = || Change { claims: BTreeSet::new(), input: String::new(), ..template.clone() };
+        let gone = || Box::new(Change { claims: BTreeSet::new(), input: String::new(), ..template.clone() });
         leave.entry(site.branch).or_insert_with(gone).roots.insert(site.root, Vec::new());
     }
-    Desired { changes, leave, misplaced: placement.misplaced, ..Desired::default() }
+    Desired { changes: changes.collect(), leave, misplaced: placement.misplaced, ..Desired::default() }
 }
 
 /// Hash of what the user asked for: 16 hex digits of SHA-256 over the spec.

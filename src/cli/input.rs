@@ -6,12 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use serde_json::Value;
 
+use self::walk::Source;
 use super::problem::{Origin, Problem, Subject};
 use crate::api;
 use crate::error::Mistake;
-use crate::manifest::read::{Fault, documents};
+use crate::manifest::read::{Document, Fault, documents};
 use crate::promises::{self, Promise, Request};
 use crate::values::RequestKey;
 
@@ -72,45 +74,74 @@ pub(super) struct Options<'a> {
 
 /// Reads everything. `Err` only if one of the paths cannot be used at all.
 pub(super) fn collect(options: &Options<'_>) -> Result<Input, String> {
-    let mut collector = Collector { options, input: Input::default(), requests: BTreeMap::new() };
-    for source in walk::sources(options.paths)? {
-        let file: Arc<str> = source.name.into();
-        match source.bytes {
-            Err(error) => {
-                let fault = Fault { position: None, message: format!("cannot be read: {error}") };
-                collector.unreadable(&file, fault, b"");
-            }
-            Ok(bytes) => collector.file(&file, &bytes),
+    let sources = walk::sources(options.paths)?;
+    let parts: Vec<Collector> = sources.into_par_iter().flat_map_iter(|source| read(options, source)).collect();
+    let mut all = Collector::new(options);
+    for part in parts {
+        all.take_in(part);
+    }
+    Ok(all.finish())
+}
+
+/// What a file holds, piece by piece.
+fn read<'a>(options: &'a Options<'a>, source: Source) -> Vec<Collector<'a>> {
+    let (name, bytes) = source.read();
+    let file: Arc<str> = name.into();
+    match bytes {
+        Err(error) => {
+            let fault = Fault { position: None, message: format!("cannot be read: {error}") };
+            vec![Collector::new(options).unreadable(&file, fault, b"")]
+        }
+        Ok(bytes) => {
+            let found = documents(&bytes).into_par_iter().with_min_len(16);
+            found.map(|document| Collector::new(options).document(&file, document, &bytes)).collect()
         }
     }
-    Ok(collector.finish())
 }
 
 type Parsed = Result<(&'static dyn Promise, Request), Problem>;
+type Given = (Subject, Origin, Parsed);
 
 struct Collector<'a> {
     options: &'a Options<'a>,
     input: Input,
-    requests: BTreeMap<RequestKey, Vec<(Subject, Origin, Parsed)>>,
+    requests: Vec<(RequestKey, Given)>,
 }
 
-impl Collector<'_> {
-    fn file(&mut self, file: &Arc<str>, bytes: &[u8]) {
-        for document in documents(bytes) {
-            match document {
-                Ok(document) => {
-                    let origin = Origin { file: Arc::clone(file), positions: document.positions };
-                    self.object(document.value, origin, 0);
-                }
-                Err(fault) => self.unreadable(file, fault, bytes),
+impl<'a> Collector<'a> {
+    fn new(options: &'a Options<'a>) -> Self {
+        Self { options, input: Input::default(), requests: Vec::new() }
+    }
+
+    fn document(mut self, file: &Arc<str>, document: Result<Document, Fault>, bytes: &[u8]) -> Self {
+        match document {
+            Ok(document) => {
+                let origin = Origin { file: Arc::clone(file), positions: document.positions };
+                self.object(document.value, origin, 0);
+                self
             }
+            Err(fault) => self.unreadable(file, fault, bytes),
         }
     }
 
-    fn unreadable(&mut self, file: &Arc<str>, fault: Fault, bytes: &[u8]) {
+    fn unreadable(mut self, file: &Arc<str>, fault: Fault, bytes: &[u8]) -> Self {
         self.input.problems.push(Problem::unreadable(file, fault));
         self.input.incomplete = true;
         self.input.lost_destination |= mentions_destination(bytes);
+        self
+    }
+
+    /// Takes in what comes after it.
+    fn take_in(&mut self, other: Self) {
+        let Input { requests: _, rejected: _, stores, destinations, secrets, problems, incomplete, lost_destination } =
+            other.input;
+        self.input.stores.extend(stores);
+        self.input.destinations.extend(destinations);
+        self.input.secrets.extend(secrets);
+        self.input.problems.extend(problems);
+        self.input.incomplete |= incomplete;
+        self.input.lost_destination |= lost_destination;
+        self.requests.extend(other.requests);
     }
 
     fn unattributed(&mut self, origin: &Origin, mistake: Mistake) {
@@ -197,12 +228,16 @@ impl Collector<'_> {
                 .map_err(|invalid| Problem::mistakes(subject.clone(), &origin, invalid.reason, invalid.mistakes))
         };
         let key = key_of(promise, &subject);
-        self.requests.entry(key).or_default().push((subject, origin, parsed));
+        self.requests.push((key, (subject, origin, parsed)));
     }
 
     /// A request that is given twice is not written at all: which of the two is meant is not ours to guess.
     fn finish(mut self) -> Input {
-        for (key, mut given) in std::mem::take(&mut self.requests) {
+        let mut requests: BTreeMap<RequestKey, Vec<Given>> = BTreeMap::new();
+        for (key, given) in std::mem::take(&mut self.requests) {
+            requests.entry(key).or_default().push(given);
+        }
+        for (key, mut given) in requests {
             if given.len() > 1 {
                 self.input.rejected.insert(key);
                 self.twice(&given);
@@ -220,7 +255,7 @@ impl Collector<'_> {
         self.input
     }
 
-    fn twice(&mut self, given: &[(Subject, Origin, Parsed)]) {
+    fn twice(&mut self, given: &[Given]) {
         for (i, (subject, origin, _)) in given.iter().enumerate() {
             let others: Vec<String> =
                 given.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, (_, o, _))| o.place()).collect();

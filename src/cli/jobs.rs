@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::prelude::*;
+
 use super::console;
 use super::input::{Asked, Input, subject_of};
 use super::problem::Problem;
@@ -33,11 +35,18 @@ impl Wanted {
     /// problems, and keep what they have; those that another request renders are left to that one.
     pub(super) fn walk(session: &Session, input: &mut Input, going: impl Fn(&RequestKey) -> bool) -> Self {
         let mut known = session.known(going);
+        let requests = std::mem::take(&mut input.requests);
+        let view = session.view(&known);
+        let ahead = |asked: &Asked| asked.promise.is_alone().then(|| desire(asked.promise, &asked.request, view));
+        let ahead: Vec<_> = requests.par_iter().map(ahead).collect();
         let mut desired = Vec::new();
-        for asked in std::mem::take(&mut input.requests) {
+        for (asked, ahead) in requests.into_iter().zip(ahead) {
             let was_known = !known.places(&asked.request.key).is_empty();
-            let wanted = desire(asked.promise, &asked.request, session.view(&known))
-                .and_then(|wanted| same_identity(&asked, wanted, &known));
+            let wanted = match ahead {
+                Some(wanted) if !is_contested(&asked, &wanted, &known) => wanted,
+                _ => desire(asked.promise, &asked.request, session.view(&known)),
+            };
+            let wanted = wanted.and_then(|wanted| same_identity(&asked, wanted, &known));
             match wanted {
                 Ok(wanted) => {
                     warn(&asked, &wanted);
@@ -49,6 +58,12 @@ impl Wanted {
         }
         Self { desired }
     }
+}
+
+/// Whether a request that was worked out ahead of its turn wants what one before it has got since.
+fn is_contested(asked: &Asked, wanted: &Result<Desired, Failure>, known: &Known) -> bool {
+    let claims = wanted.iter().flat_map(|wanted| wanted.changes.values()).flat_map(|change| &change.claims);
+    claims.into_iter().any(|claim| known.holder(claim).is_some_and(|holder| *holder != asked.request.key))
 }
 
 /// Says what the author of a request should know although all is well.
@@ -167,20 +182,22 @@ pub(super) fn prune_jobs(session: &Session, going: &Going) -> Vec<Job> {
     owners
         .map(|(owner, sites)| {
             let kind = kind_of(&owner.key);
-            let mut changes: BTreeMap<Branch, Change> = BTreeMap::new();
+            let mut changes: BTreeMap<Branch, Box<Change>> = BTreeMap::new();
             for site in sites {
-                let change = changes.entry(site.branch.clone()).or_insert_with(|| Change {
-                    owner: owner.clone(),
-                    kind: kind.clone(),
-                    uid: String::new(),
-                    generation: 0,
-                    input: String::new(),
-                    created: None,
-                    claims: BTreeSet::new(),
-                    supersedes: BTreeSet::new(),
-                    adopt: session.adopt.clone(),
-                    unless_head: BTreeSet::new(),
-                    roots: BTreeMap::new(),
+                let change = changes.entry(site.branch.clone()).or_insert_with(|| {
+                    Box::new(Change {
+                        owner: owner.clone(),
+                        kind: kind.clone(),
+                        uid: String::new(),
+                        generation: 0,
+                        input: String::new(),
+                        created: None,
+                        claims: BTreeSet::new(),
+                        supersedes: BTreeSet::new(),
+                        adopt: session.adopt.clone(),
+                        unless_head: BTreeSet::new(),
+                        roots: BTreeMap::new(),
+                    })
                 });
                 change.roots.insert(site.root.clone(), Vec::new());
             }

@@ -87,21 +87,24 @@ pub(super) fn submit(session: &mut Session, jobs: &mut [Job], mode: Mode) -> Sub
     all
 }
 
-fn submit_some(session: &mut Session, jobs: &[Job], which: &[usize], mode: Mode, all: &mut Submitted) {
+fn submit_some(session: &mut Session, jobs: &mut [Job], which: &[usize], mode: Mode, all: &mut Submitted) {
     let mut first: Batches = BTreeMap::new();
-    for (i, job) in which.iter().map(|&at| (at, &jobs[at])) {
-        for (branch, change) in &job.desired.changes {
-            first.entry(branch.clone()).or_default().push((i, change.clone()));
+    for &i in which {
+        for (branch, change) in std::mem::take(&mut jobs[i].desired.changes) {
+            first.entry(branch).or_default().push((i, *change));
         }
     }
-    run(session, first, mode, all);
+    for (branch, i, change) in run(session, first, mode, all) {
+        // A job that has lost is planned anew, and compared with what it was.
+        jobs[i].desired.changes.insert(branch, Box::new(change));
+    }
     let mut second: Batches = BTreeMap::new();
     for (i, job) in which.iter().map(|&at| (at, &jobs[at])).filter(|(_, job)| !job.desired.leave.is_empty()) {
         if !all.done[i].errors.is_empty() {
             continue;
         }
         for (branch, change) in &job.desired.leave {
-            let mut change = change.clone();
+            let mut change = Change::clone(change);
             if mode == Mode::Commit {
                 change.unless_head.extend(all.done[i].commits.iter().cloned());
             }
@@ -113,26 +116,32 @@ fn submit_some(session: &mut Session, jobs: &[Job], which: &[usize], mode: Mode,
 
 type Batches = BTreeMap<Branch, Vec<(usize, Change)>>;
 
-fn run(session: &mut Session, batches: Batches, mode: Mode, all: &mut Submitted) {
+/// Answers the changes that came to nothing.
+fn run(session: &mut Session, batches: Batches, mode: Mode, all: &mut Submitted) -> Vec<(Branch, usize, Change)> {
+    let mut failed = Vec::new();
     for (branch, mut batch) in batches {
         // What goes first makes room: an identity that is given up can be taken in the same commit.
         batch.sort_by_key(|(_, change)| change.roots.values().any(|places| !places.is_empty()));
-        let changes: Vec<Change> = batch.iter().map(|(_, change)| change.clone()).collect();
+        let (numbers, changes): (Vec<usize>, Vec<Change>) = batch.into_iter().unzip();
         let outcomes = attempt(session, &branch, &changes, mode, &mut all.diffs);
         let repository = session.landscape.store_for(&branch).map(|s| s.url.clone()).unwrap_or_default();
-        for ((i, change), outcome) in batch.iter().zip(outcomes) {
+        for ((i, change), outcome) in numbers.into_iter().zip(changes).zip(outcomes) {
             match outcome {
                 Ok(mut receipt) => {
                     if mode == Mode::Preview {
                         // Nothing is committed, so there is no commit to name.
                         receipt.commit.clear();
                     }
-                    note(&mut all.done[*i], (&repository, &branch.name), change, receipt);
+                    note(&mut all.done[i], (&repository, &branch.name), &change, receipt);
                 }
-                Err(error) => all.done[*i].errors.push(error),
+                Err(error) => {
+                    all.done[i].errors.push(error);
+                    failed.push((branch.clone(), i, change));
+                }
             }
         }
     }
+    failed
 }
 
 fn attempt(

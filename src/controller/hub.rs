@@ -17,6 +17,7 @@ use super::triggers::Triggers;
 use crate::config::Settings;
 use crate::error::Explain;
 use crate::known::{KnownPlace, Peer, Site};
+use crate::manifest::Claim;
 use crate::placement::Branch;
 use crate::promises::{self, Promise, Request};
 use crate::store::writer::{Event, Ticket, Writer};
@@ -81,8 +82,11 @@ impl Hub {
         match street::desire(promise, request, self.view(&state)) {
             Ok(desired) => {
                 // What is chosen here must not be chosen for another while it is on its way.
-                let claims = desired.changes.values().flat_map(|change| &change.claims).cloned().collect();
-                state.known.reserve(&request.key, &claims);
+                let claims: BTreeSet<Claim> =
+                    desired.changes.values().flat_map(|change| &change.claims).cloned().collect();
+                let is_recorded =
+                    claims.iter().all(|c| state.known.recorded_claims(&request.key).any(|known| known == c));
+                state.known.reserve(&request.key, if is_recorded { const { &BTreeSet::new() } } else { &claims });
                 self.pursue(&mut state, &request.key, desired, request, false)
             }
             Err(failure) => {
@@ -132,8 +136,8 @@ impl Hub {
     /// What others had changed among the request's files and was put back; told once.
     pub(super) fn take_drift(&self, key: &RequestKey) -> Vec<RelPath> {
         let mut state = self.state();
-        let receipts = state.requests.get_mut(key).into_iter().flat_map(|p| p.receipts.values_mut());
-        receipts.flat_map(|receipt| std::mem::take(&mut receipt.drift)).collect()
+        let receipts = state.requests.get_mut(key).into_iter().flat_map(|p| p.receipts.iter_mut());
+        receipts.flat_map(|(_, receipt)| std::mem::take(&mut receipt.drift)).collect()
     }
 
     /// The request is gone from the cluster.
@@ -179,10 +183,6 @@ impl Hub {
     fn pursue(&self, state: &mut State, key: &RequestKey, desired: Desired, request: &Request, removing: bool) -> Step {
         let fingerprint = if removing { removal_of(request) } else { fingerprint(&desired) };
         if let Some(progress) = state.requests.get_mut(key).filter(|p| p.fingerprint == fingerprint) {
-            // What is wanted is the same; what there is to say of it may not be.
-            progress.desired.misplaced.clone_from(&desired.misplaced);
-            progress.desired.notes.clone_from(&desired.notes);
-            progress.desired.facts.clone_from(&desired.facts);
             let due = match &progress.stage {
                 Stage::Writing(_) | Stage::Leaving(_) => return Step::Waiting,
                 Stage::Failed(at) => *at <= Instant::now(),
@@ -192,17 +192,20 @@ impl Hub {
                 }
             };
             if !due {
-                return Step::Reached(Box::new(progress.clone()));
+                // What is wanted is the same; what there is to say of it may not be.
+                return Step::Reached(Box::new(progress.with(desired)));
             }
         }
         state.tickets += 1;
         let progress = Progress::new(state.tickets, fingerprint, desired, state.requests.get(key));
         state.requests.insert(key.clone(), progress);
         self.submit(state, key);
-        match state.requests.get(key) {
-            Some(p) if matches!(p.stage, Stage::Done(_) | Stage::Failed(_)) => Step::Reached(Box::new(p.clone())),
-            _ => Step::Waiting,
+        let is_over = |p: &Progress| matches!(p.stage, Stage::Done(_) | Stage::Failed(_));
+        if state.requests.get(key).is_some_and(is_over) {
+            // Before it began: there was nothing to do, or no writer. Whoever asks again hears of it.
+            self.look_at(key);
         }
+        Step::Waiting
     }
 
     /// Hands the writers what the request's stage asks for.
@@ -273,6 +276,9 @@ impl Hub {
         let mut state = self.state();
         if let Ok(receipt) = &outcome {
             state.record(&branch, &change);
+            if state.requests.get(&key).is_some_and(|progress| progress.ticket == id) {
+                state.known.reserve(&key, &BTreeSet::new());
+            }
             tracing::debug!(request = %key, store = %branch, commit = receipt.commit, files = receipt.files_changed, "confirmed");
         }
         if change.roots.values().any(Vec::is_empty) && outcome.is_ok() {

@@ -248,7 +248,7 @@ fn standing(before: Vec<Place>, context: &Context) -> Vec<Place> {
 fn places(progress: &Progress, before: &[Place], context: &Context) -> Vec<Place> {
     let mut places = Vec::new();
     for (branch, change) in &progress.desired.changes {
-        let Some(receipt) = progress.receipts.get(branch) else { continue };
+        let Some(receipt) = progress.receipt(branch) else { continue };
         for (root, wanted) in &change.roots {
             places.extend(wanted.iter().map(|place| confirmed(branch, root, place, receipt, before, context)));
         }
@@ -257,7 +257,7 @@ fn places(progress: &Progress, before: &[Place], context: &Context) -> Vec<Place
     let named: BTreeSet<(String, String, String)> = places.iter().map(identity).collect();
     for place in standing(before.to_vec(), context) {
         let written =
-            progress.receipts.keys().any(|b| b.name == place.branch && b.remote == Remote::new(&place.repository));
+            progress.receipts.iter().any(|(b, _)| b.name == place.branch && b.remote == Remote::new(&place.repository));
         if !named.contains(&identity(&place)) && (place.abandoned || !done && !written) {
             places.push(place);
         }

@@ -163,7 +163,7 @@ fn only(hub: &Hub, what: &'static str, seen: &Seen, present: &Present) {
 fn meet(hub: &Hub, promise: &'static dyn Promise, seen: &Seen, present: &Present) {
     match seen {
         Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
-            hub.meet(promise, &lifecycle::bare(object, promise));
+            hub.meet(promise, &lifecycle::bare(&objects::unfold(object), promise));
         }
         Ok(watcher::Event::Delete(object)) => hub.part(&lifecycle::key_of(object, promise)),
         Ok(watcher::Event::InitDone) => {
@@ -194,7 +194,7 @@ impl<S: Future<Output = ()> + Clone + Send + Sync + 'static> Serving<S> {
         &self,
         resource: ApiResource,
         listener: Listener,
-        reconcile: R,
+        mut reconcile: R,
         context: C,
         observe: impl Fn(&Seen, &Present) + Send + 'static,
     ) -> impl Future<Output = ()>
@@ -208,8 +208,7 @@ impl<S: Future<Output = ()> + Clone + Send + Sync + 'static> Serving<S> {
         let reader = store.as_reader();
         let objects = watcher(api, watcher::Config::default())
             .default_backoff()
-            // What other tools noted of who set which field would be most of the memory.
-            .modify(|object| object.managed_fields_mut().clear())
+            .modify(objects::fold)
             .reflect(store)
             .inspect({
                 let reader = reader.clone();
@@ -222,7 +221,11 @@ impl<S: Future<Output = ()> + Clone + Send + Sync + 'static> Serving<S> {
             .reconcile_on(one)
             .reconcile_all_on(all)
             .graceful_shutdown_on(self.stop.clone())
-            .run(reconcile, on_error::<C>, Arc::new(context))
+            .run(
+                move |object, context| reconcile(Arc::new(objects::unfold(&object)), context),
+                on_error::<C>,
+                Arc::new(context),
+            )
             .for_each(|result| async move {
                 if let Err(error) = result {
                     tracing::debug!(%error, "reconcile");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Explain, Retry};
 use crate::placement::Branch;
-use crate::store::{self, Change, Footprint, Outcome, Receipt};
+use crate::store::{self, Change, Outcome, Receipt};
 use crate::street::Desired;
 
 /// The longest wait between two tries.
@@ -34,12 +34,12 @@ pub(super) struct Progress {
     pub(super) ticket: u64,
     /// What the submission is made of: equal fingerprints want the same.
     pub(super) fingerprint: String,
-    /// What was submitted; without the files' contents once that is over.
+    /// What was submitted, until that is over: whoever asks again brings it along.
     pub(super) desired: Desired,
     /// Where it stands.
     pub(super) stage: Stage,
     /// What was confirmed so far.
-    pub(super) receipts: BTreeMap<Branch, Receipt>,
+    pub(super) receipts: Vec<(Branch, Receipt)>,
     /// What was refused.
     pub(super) errors: BTreeMap<Branch, store::Error>,
     attempts: u32,
@@ -76,9 +76,8 @@ impl Progress {
         // What is left elsewhere may turn out to be the very repository that was just written to. The
         // removal of a request spares nothing: there is nothing of it that must stay.
         let confirmed = if matches!(self.stage, Stage::Leaving(_)) { self.confirmed() } else { BTreeSet::new() };
-        let submission =
-            |(b, c): (&Branch, &Change)| (b.clone(), Change { unless_head: confirmed.clone(), ..c.clone() });
-        changes.iter().filter(|(b, _)| waiting.contains(b)).map(submission).collect()
+        let submission = |change: &Change| Change { unless_head: confirmed.clone(), ..change.clone() };
+        changes.iter().filter(|(b, _)| waiting.contains(b)).map(|(b, c)| (b.clone(), submission(c))).collect()
     }
 
     /// Takes a branch's answer. True if the stage has changed.
@@ -90,7 +89,8 @@ impl Progress {
         }
         match outcome {
             Ok(receipt) if !leaving => {
-                self.receipts.insert(branch.clone(), receipt);
+                self.receipts.retain(|(known, _)| known != branch);
+                self.receipts.push((branch.clone(), receipt));
             }
             Ok(_) => {}
             Err(error) => {
@@ -117,6 +117,16 @@ impl Progress {
         }
     }
 
+    /// The same with what is desired now, for those who have to say what is where.
+    pub(super) fn with(&self, desired: Desired) -> Self {
+        Self { desired, ..self.clone() }
+    }
+
+    /// What the branch has confirmed.
+    pub(super) fn receipt(&self, branch: &Branch) -> Option<&Receipt> {
+        self.receipts.iter().find(|(known, _)| known == branch).map(|(_, receipt)| receipt)
+    }
+
     /// Others have changed something of it at the remote: what is done is due once more.
     pub(super) fn doubt(&mut self) {
         self.doubted = true;
@@ -129,7 +139,7 @@ impl Progress {
 
     /// The commits that are confirmed, which no removal elsewhere may undo.
     fn confirmed(&self) -> BTreeSet<String> {
-        self.receipts.values().map(|r| r.commit.clone()).collect()
+        self.receipts.iter().map(|(_, receipt)| receipt.commit.clone()).collect()
     }
 
     fn settle(&mut self) -> bool {
@@ -154,19 +164,11 @@ impl Progress {
         true
     }
 
-    /// Ten thousand requests' files would be most of the memory, and nobody reads them again.
+    /// Ten thousand requests' files would be most of the memory. A removal is asked for without them.
     fn lighten(&mut self) {
-        let changes = self.desired.changes.values_mut();
-        for place in changes.flat_map(|change| change.roots.values_mut()).flatten() {
-            match &mut place.footprint {
-                Footprint::Exclusive { files, clears, .. } => {
-                    files.clear();
-                    clears.clear();
-                }
-                Footprint::Shared { files } => files.values_mut().for_each(|bytes| *bytes = Vec::new()),
-                Footprint::Fragment { documents, .. } => *documents = Vec::new(),
-            }
-            place.objects.clear();
+        let places = self.desired.changes.values().flat_map(|change| change.roots.values());
+        if places.into_iter().any(|places| !places.is_empty()) {
+            self.desired = Desired::default();
         }
     }
 
@@ -208,7 +210,7 @@ mod tests {
     }
 
     fn progress(changes: &[&str], leave: &[&str]) -> Progress {
-        let map = |names: &[&str]| names.iter().map(|n| (branch(n), change())).collect();
+        let map = |names: &[&str]| names.iter().map(|n| (branch(n), Box::new(change()))).collect();
         let desired = Desired { changes: map(changes), leave: map(leave), ..Desired::default() };
         Progress::new(1, "f".into(), desired, None)
     }
@@ -242,7 +244,7 @@ mod tests {
         p.answer(&branch("a"), Err(store::Error::Rejected("hook".into())));
         p.answer(&branch("b"), ok());
         assert!(matches!(p.stage, Stage::Failed(_)));
-        assert!(p.receipts.contains_key(&branch("b")));
+        assert!(p.receipt(&branch("b")).is_some());
         assert!(p.submissions().is_empty());
     }
 
@@ -252,7 +254,7 @@ mod tests {
         first.answer(&branch("a"), ok());
         first.answer(&branch("b"), Err(store::Error::Unreachable("down".into())));
         let again = Progress::new(2, "f".into(), first.desired.clone(), Some(&first));
-        assert!(again.receipts.contains_key(&branch("a")));
+        assert!(again.receipt(&branch("a")).is_some());
         assert!(again.submissions().iter().all(|(_, change)| change.unless_head.is_empty()));
         let other = Progress::new(3, "g".into(), first.desired.clone(), Some(&first));
         assert!(other.receipts.is_empty(), "another wish is confirmed by nothing yet");

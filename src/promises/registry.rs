@@ -47,6 +47,12 @@ pub trait Promise: Send + Sync {
         Vec::new()
     }
 
+    /// Whether rendering asks for nothing but the request and the settings: such requests can be worked
+    /// out side by side.
+    fn is_alone(&self) -> bool {
+        false
+    }
+
     /// Plans and renders. Pure: the same request, settings and memory give the same output.
     fn render(&self, request: &Request, settings: &Settings, known: &Known) -> Result<Output, Refusal>;
 

@@ -172,6 +172,12 @@ impl Engine {
             };
             match tried {
                 Attempt::Done(published) => return Ok(self.settled(changes, published)),
+                // Whatever its words: if the branch is not what was built upon, that may be all it means, as
+                // where the repository was made anew.
+                Attempt::Refused(error) if self.look().is_ok_and(|head| head != base) => {
+                    moved = true;
+                    last = error.to_string();
+                }
                 Attempt::Refused(error) => return Ok(Together::Refused(error)),
                 Attempt::Moved(words) => {
                     last = words;

@@ -47,7 +47,9 @@ impl Engine {
                 Together::Done(published) => published,
                 Together::Refused(error) if changes.len() + chores.len() == 1 => {
                     let alone = Err(error.clone());
-                    changes.iter().for_each(|change| self.refused.note(change, &alone));
+                    for change in changes {
+                        self.refused.note(change, &alone);
+                    }
                     return Err(error);
                 }
                 Together::Refused(error) => {

@@ -1,5 +1,5 @@
 //! One thread and one mailbox per engine. What arrives while a push is under way goes into the next
-//! one, without a timer; an owner's newer entry replaces its older one.
+//! one; an owner's newer entry replaces its older one.
 
 use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,6 +15,8 @@ use crate::values::{Branch, Owner, RelPath};
 
 /// How long a stopping operator waits for the push under way.
 const STOP: Duration = Duration::from_secs(10);
+/// The longest that changes are gathered.
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// A change on its way, with the number by which its sender knows it again.
 #[derive(Clone, Debug)]
@@ -58,6 +60,8 @@ struct Mailbox {
     readings: Vec<(RelPath, Answer<Survey>)>,
     looks: Vec<Answer<BTreeSet<Owner>>>,
     access: Option<Access>,
+    /// How many changes have come so far.
+    arrived: u64,
     stopping: bool,
     stopped: bool,
 }
@@ -88,7 +92,8 @@ impl Writer {
         events: mpsc::UnboundedSender<Event>,
     ) -> Result<Self, Error> {
         let shared = Arc::new(Shared { mailbox: Mutex::default(), changed: Condvar::new() });
-        let thread = Thread { shared: shared.clone(), branch, access, heads, engine: None, events };
+        let thread =
+            Thread { shared: shared.clone(), branch, access, heads, engine: None, events, took: Duration::ZERO };
         thread::Builder::new()
             .name("writer".into())
             .spawn(move || thread.run())
@@ -99,6 +104,7 @@ impl Writer {
     /// Puts a change into the mailbox, in place of what waits there for the same owner.
     pub fn submit(&self, ticket: Ticket) {
         self.post(|mailbox| {
+            mailbox.arrived += 1;
             mailbox.tickets.insert(ticket.change.owner.clone(), ticket);
         });
     }
@@ -155,6 +161,28 @@ impl Writer {
     }
 }
 
+/// What arrives in one go shares a commit: a moment is waited while more is arriving. A push costs a server
+/// far more than a commit of many; the longer the last one took, the more is gathered for the next.
+struct Patience {
+    /// Nothing has arrived for so long: it is not in one go any more.
+    lull: Duration,
+    /// However much more is arriving.
+    longest: Duration,
+}
+
+impl Patience {
+    /// Nothing has been waiting: whoever comes alone is served at once.
+    fn idle() -> Self {
+        Self { lull: Duration::from_millis(1), longest: Duration::from_millis(50) }
+    }
+
+    /// Something has arrived during a push that took so long.
+    fn after(push: Duration) -> Self {
+        let lull = (push / 10).clamp(Duration::from_millis(1), Duration::from_millis(100));
+        Self { lull, longest: (3 * push).min(LONGEST) }
+    }
+}
+
 struct Thread {
     shared: Arc<Shared>,
     branch: Branch,
@@ -162,6 +190,8 @@ struct Thread {
     heads: Heads,
     engine: Option<Engine>,
     events: mpsc::UnboundedSender<Event>,
+    /// How long the last commit was under way.
+    took: Duration,
 }
 
 impl Thread {
@@ -176,8 +206,20 @@ impl Thread {
     /// Everything that has arrived, once something has.
     fn next(&self) -> Option<Mailbox> {
         let mut mailbox = self.shared.mailbox();
+        let mut patience = Patience::after(self.took);
         while mailbox.is_empty() && !mailbox.stopping {
+            patience = Patience::idle();
             mailbox = self.shared.changed.wait(mailbox).unwrap_or_else(PoisonError::into_inner);
+        }
+        let begun = Instant::now();
+        while !mailbox.stopping && !mailbox.tickets.is_empty() && begun.elapsed() < patience.longest {
+            let arrived = mailbox.arrived;
+            let (next, wait) =
+                self.shared.changed.wait_timeout(mailbox, patience.lull).unwrap_or_else(PoisonError::into_inner);
+            mailbox = next;
+            if wait.timed_out() && mailbox.arrived == arrived {
+                break;
+            }
         }
         if mailbox.stopping {
             return None;
@@ -204,7 +246,9 @@ impl Thread {
         if changes.is_empty() && chores.is_empty() {
             return;
         }
+        let begun = Instant::now();
         let done = self.attempt(|engine| engine.commit(&changes, &chores));
+        self.took = begun.elapsed();
         for answer in answers {
             let _ = answer.send(done.as_ref().map(|_| ()).map_err(Clone::clone));
         }

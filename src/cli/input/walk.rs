@@ -1,4 +1,4 @@
-//! Finds the files that `-f` names and reads their bytes.
+//! Finds the files that `-f` names.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,7 +17,25 @@ const PASSED_OVER: [&str; 2] = ["kustomization.yaml", "kustomization.yml"];
 pub(super) struct Source {
     /// As the user would name it.
     pub(super) name: String,
-    pub(super) bytes: io::Result<Vec<u8>>,
+    content: Content,
+}
+
+enum Content {
+    /// Not read yet.
+    File(PathBuf),
+    /// Standard input, or why there is nothing.
+    Here(io::Result<Vec<u8>>),
+}
+
+impl Source {
+    /// Its name and its bytes.
+    pub(super) fn read(self) -> (String, io::Result<Vec<u8>>) {
+        let bytes = match self.content {
+            Content::File(path) => fs::File::open(path).and_then(read),
+            Content::Here(bytes) => bytes,
+        };
+        (self.name, bytes)
+    }
 }
 
 /// Collects everything below the given paths, in order, each file once. `Err` if a path itself cannot
@@ -54,7 +72,7 @@ impl Walk {
         if std::mem::replace(&mut self.stdin_taken, true) {
             return Err("standard input (`-f -`) can be given only once".into());
         }
-        self.found.push(Source { name: STDIN.into(), bytes: read(io::stdin().lock()) });
+        self.found.push(Source { name: STDIN.into(), content: Content::Here(read(io::stdin().lock())) });
         Ok(())
     }
 
@@ -62,8 +80,8 @@ impl Walk {
         // Two names of one file are one file; a pipe has no canonical path and needs none.
         let identity = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         if self.seen.insert(identity) {
-            let bytes = fs::File::open(path).and_then(read);
-            self.found.push(Source { name: path.display().to_string(), bytes });
+            let content = Content::File(path.to_owned());
+            self.found.push(Source { name: path.display().to_string(), content });
         }
     }
 
@@ -76,7 +94,7 @@ impl Walk {
         let (identity, mut entries) = match listed {
             Ok(listed) => listed,
             Err(e) => {
-                self.found.push(Source { name: path.display().to_string(), bytes: Err(e) });
+                self.found.push(Source { name: path.display().to_string(), content: Content::Here(Err(e)) });
                 return;
             }
         };

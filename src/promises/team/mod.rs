@@ -28,6 +28,10 @@ impl Promise for TeamPromise {
         Team::definition()
     }
 
+    fn is_alone(&self) -> bool {
+        true
+    }
+
     fn selectors<'a>(&self, settings: &'a Settings) -> &'a [DestinationSelector] {
         &settings.promises.team.destination_selectors
     }

@@ -5,7 +5,7 @@
 //! is left behind however the process ends.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::path::PathBuf;
 
 use git2::{Buf, Oid, Repository};
@@ -15,7 +15,7 @@ use super::{failed, local};
 use crate::store::{Access, Error};
 
 /// Bytes made here since the last fetch before everything is packed anew. They lie in memory as they are.
-const MAX_MADE: usize = 16 << 20;
+const MAX_MADE: usize = 8 << 20;
 /// Fetched packs before everything is packed anew: each one makes every look-up slower.
 const MAX_PACKS: usize = 50;
 
@@ -42,13 +42,18 @@ impl Cache {
     }
 
     /// Takes in what was fetched, of which `commit` is part.
-    pub(crate) fn add(&mut self, pack: impl Read, commit: Oid) -> Result<(), Error> {
+    pub(crate) fn add(&mut self, mut pack: impl Read, commit: Oid) -> Result<(), Error> {
         let io = |e: std::io::Error| local::io_error("keep what was fetched in", &self.place, &e);
         fs::create_dir_all(&self.place).map_err(io)?;
+        // It may take long to come: until it is here, it has no name at all.
+        let mut fetched = tempfile::tempfile_in(&self.place).map_err(io)?;
+        let copied = std::io::copy(&mut pack, &mut fetched);
+        copied.map_err(|e| Error::Unreachable(format!("what the server sends ended early: {e}")))?;
+        fetched.rewind().map_err(io)?;
         let dir = tempfile::Builder::new().prefix("kept-").tempdir_in(&self.place).map_err(io)?;
         let packs = dir.path().join("pack");
         fs::create_dir(&packs).map_err(io)?;
-        objects::unpack(&self.repo, &packs, pack)?;
+        objects::unpack(&self.repo, &packs, fetched)?;
         objects::add_directory(&self.repo, dir.path())?;
         // The files are opened by the first look into them.
         let read = || self.repo.odb()?.read(commit).map(drop);

@@ -10,6 +10,7 @@ pub(crate) mod protocol;
 pub(crate) mod tree;
 
 use std::path::PathBuf;
+use std::sync::Once;
 
 use git2::{Oid, Repository};
 use objects::Sink;
@@ -73,6 +74,9 @@ pub(crate) trait Transport: Send {
 
 /// Finds the transport for a URL.
 pub(crate) fn open(access: &Access) -> Result<Box<dyn Transport>, Error> {
+    // Trees are read once, into values of our own: libgit2 need not remember up to 256 MiB of them as well.
+    static FORGETFUL: Once = Once::new();
+    FORGETFUL.call_once(|| git2::opts::enable_caching(false));
     if !git2::Reference::is_valid_name(&format!("refs/heads/{}", access.branch)) {
         return Err(Error::NotFound(format!("{:?} cannot be the name of a branch", access.branch)));
     }

@@ -72,9 +72,9 @@ impl Pack {
             let count = entries.partition_point(|entry| entry.id.as_bytes()[0] <= first);
             out.extend(u32::try_from(count).unwrap_or(u32::MAX).to_be_bytes());
         }
-        entries.iter().for_each(|entry| out.extend(entry.id.as_bytes()));
-        entries.iter().for_each(|entry| out.extend(entry.crc.to_be_bytes()));
-        entries.iter().for_each(|entry| out.extend(entry.offset.to_be_bytes()));
+        out.extend(entries.iter().flat_map(|entry| entry.id.as_bytes()));
+        out.extend(entries.iter().flat_map(|entry| entry.crc.to_be_bytes()));
+        out.extend(entries.iter().flat_map(|entry| entry.offset.to_be_bytes()));
         out.extend(self.checksum());
         let checksum = Sha1::digest(&out);
         out.extend(checksum);
@@ -116,11 +116,12 @@ fn compress(object: &Object) -> io::Result<Vec<u8>> {
     };
     let mut out = Vec::with_capacity(object.bytes.len() / 2 + 32);
     let mut size = object.bytes.len();
-    let mut byte = kind << 4 | (size & 0x0f) as u8;
+    let low = |bits: usize, mask: usize| u8::try_from(bits & mask).unwrap_or_default();
+    let mut byte = kind << 4 | low(size, 0x0f);
     size >>= 4;
     while size > 0 {
         out.push(byte | 0x80);
-        byte = (size & 0x7f) as u8;
+        byte = low(size, 0x7f);
         size >>= 7;
     }
     out.push(byte);
