@@ -21,6 +21,11 @@ impl Chance {
         Self(seed)
     }
 
+    /// A source with this seed.
+    pub(crate) fn seeded(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// Another source, for another thread.
     pub(crate) fn fork(&mut self) -> Self {
         Self(self.next())
