@@ -2,8 +2,28 @@
 //! destinations are cluster-scoped and take every request.
 
 #![allow(unreachable_pub, clippy::unwrap_used, reason = "a test program has no callers")]
+#![allow(clippy::print_stdout, reason = "figures are for people")]
+
+#[path = "../store/support.rs"]
+#[allow(dead_code, unused_imports, reason = "shared with the tests of the store")]
+mod store_support;
+
+#[path = "../faults/chance.rs"]
+#[allow(dead_code, reason = "shared with the tests of faults")]
+mod chance;
+#[path = "../faults/proxy.rs"]
+#[allow(dead_code, reason = "shared with the tests of faults")]
+mod proxy;
+#[path = "../faults/wishes.rs"]
+#[allow(dead_code, reason = "shared with the tests of faults")]
+mod wishes;
+#[path = "../faults/witness.rs"]
+#[allow(dead_code, reason = "shared with the tests of faults")]
+mod witness;
 
 mod accepted;
+mod crashes;
+mod drift;
 mod failures;
 mod git;
 mod kubeconfig;
@@ -11,9 +31,11 @@ mod life;
 mod manifests;
 mod moves;
 mod platform;
+mod poison;
 mod races;
 mod readme;
 mod restarts;
 mod support;
 mod vclusters;
 mod wires;
+mod writers;
