@@ -1,5 +1,5 @@
 # `make help` lists what there is.
-.PHONY: help test quick dev generate lint parts
+.PHONY: help test quick bench dev generate lint parts
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -10,6 +10,10 @@ test: ## Run every test, on a real API server and a real Gitea (built when missi
 
 quick: ## Run the tests that need no real parts, in seconds
 	cargo test
+
+bench: ## Measure kept against git and a bare API client, and soak it (an hour; nothing else should run)
+	go -C tests/parts run . build
+	cargo bench --features real-parts --bench orchestrator --bench apply --bench push --bench operator --bench soak
 
 dev: ## Run an API server and a Gitea to play with, until Ctrl-C
 	go -C tests/parts run . up --env $(CURDIR)/target/dev.env

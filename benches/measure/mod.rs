@@ -1,0 +1,9 @@
+//! What the benchmarks share.
+
+pub mod cluster;
+pub mod figures;
+pub mod git;
+pub mod operator;
+pub mod process;
+pub mod requests;
+pub mod teams;

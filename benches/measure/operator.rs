@@ -1,0 +1,35 @@
+//! The operator as a process.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use super::process::memory;
+
+/// `kept run`, with the settings that it has without any. Dropping it stops it.
+pub struct Operator(Child);
+
+impl Operator {
+    pub fn start(kubeconfig: &str, log: &Path) -> Self {
+        let log = File::options().create(true).append(true).open(log).expect("a log");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kept"));
+        command.arg("run").env("KUBECONFIG", kubeconfig).stdin(Stdio::null()).stderr(log);
+        Self(command.spawn().expect("kept runs"))
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// `VmHWM` or `VmRSS`, in MiB.
+    pub fn memory(&self, which: &str) -> f64 {
+        memory(self.pid(), which).expect("the operator runs")
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.pid().to_string()).status();
+        let _ = self.0.wait();
+    }
+}
