@@ -178,7 +178,7 @@ impl Patience {
 
     /// Something has arrived during a push that took so long.
     fn after(push: Duration) -> Self {
-        let lull = (push / 10).clamp(Duration::from_millis(1), Duration::from_millis(100));
+        let lull = (push / 4).clamp(Duration::from_millis(1), Duration::from_millis(500));
         Self { lull, longest: (3 * push).min(LONGEST) }
     }
 }

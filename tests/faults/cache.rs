@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use kept::store::{Access, Engine};
 
-use crate::chance::{Chance, size};
+use crate::chance::Chance;
 use crate::server::Server;
 use crate::support::*;
 use crate::wishes::Wishes;
@@ -17,10 +17,10 @@ use crate::witness::{Witness, log_moves, went_forward};
 
 /// What the victim is told: the server's URL, the repository, the cache and the seed.
 const ORDERS: &str = "KEPT_VICTIM";
-const REQUESTS: usize = size(60, 200);
+const REQUESTS: usize = 60;
 /// Whoever cuts a file short that is mapped into memory, or writes over it, may end the process; such a file
 /// has a name for a moment only, but this vandal is quick. What dies is started again, as by a cluster.
-const ALLOWED_DEATHS: usize = size(20, 60);
+const ALLOWED_DEATHS: usize = 40;
 
 #[test]
 fn a_cache_that_is_deleted_cut_or_overwritten_at_any_moment() {
@@ -37,7 +37,7 @@ fn a_cache_that_is_deleted_cut_or_overwritten_at_any_moment() {
         scope.spawn(|| {
             while !done.load(Ordering::SeqCst) {
                 spoil(&cache, &mut vandals, &deeds);
-                std::thread::sleep(vandals.while_of(Duration::from_millis(6)));
+                std::thread::sleep(vandals.while_of(Duration::from_millis(20)));
             }
         });
         let mut deaths = 0;
