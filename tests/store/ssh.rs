@@ -261,6 +261,9 @@ fn repositories_that_are_none_are_told_apart() {
     assert!(matches!(&error, Error::Unreachable(words) if words.contains(&closed.to_string())), "{error:?}");
     let basic = Access { credentials: Credentials::basic("a", "hunter2"), ..access(server.repo(&repo)) };
     assert!(matches!(probe(basic), Error::Unauthorized(words) if words.contains("authMethod ssh")));
+    // It would be an option for the server's program, if not a path.
+    let option = Access { url: "git@127.0.0.1:--strict".to_owned(), ..good(&server, &repo, &key) };
+    assert!(matches!(probe(option), Error::NotFound(words) if words.contains("a url for SSH reads")));
     let url = server.repo(&repo).replace("ssh://", "ssh://user:hunter2@");
     assert!(!probe(Access { url, ..good(&server, &repo, &key) }).to_string().contains("hunter2"));
 }

@@ -34,7 +34,9 @@ impl Address {
         if !text.contains("://") {
             let (place, path) = text.split_once(':')?;
             let (user, host) = place.split_once('@').unwrap_or((USER, place));
-            let whole = !user.is_empty() && !host.is_empty() && !place.contains('/') && !path.is_empty();
+            // What begins with a dash would be an option for the server's program.
+            let is_path = !path.is_empty() && !path.starts_with('-');
+            let whole = !user.is_empty() && !host.is_empty() && !place.contains('/') && is_path;
             return whole.then(|| Self { user: user.into(), host: host.into(), port: 22, path: path.into() });
         }
         let url = url::Url::parse(text).ok().filter(|url| url.scheme() == "ssh" && url.password().is_none())?;
