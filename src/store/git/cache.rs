@@ -1,8 +1,8 @@
 //! What was fetched from a remote, and what was made here since.
 //!
 //! libgit2 reads packs by mapping files into memory: whoever cuts such a file short kills the process. So
-//! the files have no names for longer than it takes to open them; nobody can damage them, and nothing
-//! is left behind however the process ends.
+//! the files have names for no longer than it takes to index and open them, which is a matter of
+//! milliseconds: after that nobody can damage them, and nothing is left behind however the process ends.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek};
