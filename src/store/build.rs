@@ -1,9 +1,9 @@
 //! From changes to a commit and its pack, or to a preview of them; nothing leaves the process here.
 
-use git2::{ObjectType, Oid, Repository};
+use git2::{ObjectType, Oid};
 
 use super::git::Transport;
-use super::git::objects::Sink;
+use super::git::objects::{Objects, Sink};
 use super::git::sign::signed;
 use super::message::message;
 use super::preview::diff;
@@ -58,14 +58,14 @@ pub(crate) struct New {
 }
 
 pub(crate) fn build(
-    repo: &Repository,
+    objects: &dyn Objects,
     access: &Access,
     base: Base,
     indexes: &mut Indexes,
     changes: &[Change],
     chores: &[Chore],
 ) -> Result<Built, Error> {
-    let mut stage = Stage::new(repo, base.tree, indexes)?;
+    let mut stage = Stage::new(objects, base.tree, indexes)?;
     let effects = run(&mut stage, changes, chores)?;
     let tree = stage.seal()?;
     let mut new = None;
@@ -91,13 +91,13 @@ pub(crate) fn preview(
     changes: &[Change],
     chores: &[Chore],
 ) -> Result<Preview, Error> {
-    let mut stage = Stage::new(transport.repo(), base.tree, indexes)?;
+    let mut stage = Stage::new(transport.objects(), base.tree, indexes)?;
     let effects = run(&mut stage, changes, chores)?;
     let tree = stage.seal()?;
     let differs = tree != base.tree;
     let mut text = String::new();
     if differs {
-        text = diff(&*transport.beside(&stage.sink)?, base.tree, tree)?;
+        text = diff(transport.objects(), &stage.sink, base.tree, tree)?;
     }
     stage.finish()?.abandon(indexes);
     let found = base.commit.map(|id| id.to_string()).unwrap_or_default();

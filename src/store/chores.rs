@@ -23,7 +23,7 @@ impl Stage<'_> {
                 self.retire(root, destination, writer, *keep_files, &mut effect)?;
                 for (path, bytes) in canaries {
                     let untouched = tree::Leaf::file(tree::hash(ObjectType::Blob, bytes)?);
-                    if self.work.find(self.repo, path.as_str())? == Found::Leaf(untouched) {
+                    if self.work.find(self.objects, path.as_str())? == Found::Leaf(untouched) {
                         effect.files += usize::from(self.write_file(path.as_str(), None)?);
                         effect.touched = true;
                     }
@@ -37,7 +37,7 @@ impl Stage<'_> {
         let mut effect = Effect::default();
         let mut absent = Vec::new();
         for (path, bytes) in files {
-            match self.work.find(self.repo, path.as_str())? {
+            match self.work.find(self.objects, path.as_str())? {
                 Found::Absent => absent.push((path, bytes)),
                 Found::Leaf(_) | Found::Dir => {}
                 Found::Blocked(at, what) => {

@@ -129,7 +129,7 @@ impl Engine {
     fn survey_once(&mut self, root: &RelPath) -> Result<Survey, Error> {
         let base = self.base()?;
         let transport = connect(&self.access, &mut self.transport)?;
-        let mut stage = Stage::new(transport.repo(), base.tree, &mut self.indexes)?;
+        let mut stage = Stage::new(transport.objects(), base.tree, &mut self.indexes)?;
         stage.load(root)?;
         let left_over = stage.left_over(root)?;
         Ok(Survey { records: stage.index(root).all().cloned().collect(), left_over })
@@ -301,11 +301,10 @@ impl Engine {
         let mut base = Base { commit: head, tree: None };
         if let Some(commit) = head {
             transport.fetch(commit, have)?;
-            let tree = transport.repo().find_commit(commit).map(|commit| commit.tree_id());
-            base.tree = Some(tree.map_err(|e| git::failed("read the branch's commit", &e))?);
+            base.tree = Some(git::parse::tree_of(&transport.objects().read(commit)?)?);
         }
         if let Some(before) = self.base {
-            self.disturbed.extend(disturbed(transport.repo(), &self.indexes, before.tree, base.tree));
+            self.disturbed.extend(disturbed(transport.objects(), &self.indexes, before.tree, base.tree));
         }
         self.base = Some(base);
         Ok(base)
@@ -317,7 +316,7 @@ impl Engine {
         let transport = connect(&self.access, &mut self.transport)?;
         let found = base.commit.map(|id| id.to_string()).unwrap_or_default();
         let changes = heeding_head(changes, &found, self.heads.made_elsewhere(&found, &name));
-        let built = build(transport.repo(), &self.access, base, &mut self.indexes, &changes, chores);
+        let built = build(transport.objects(), &self.access, base, &mut self.indexes, &changes, chores);
         if built.is_err() {
             // Nobody knows how far it came.
             self.indexes.clear();

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use git2::{Oid, Repository};
+use git2::Oid;
 
+use super::git::objects::Objects;
 use super::git::tree::{Dir, Entry, Leaf, Work};
 use super::records::{DIR, Record};
 use super::{Error, git};
@@ -34,7 +35,7 @@ pub(crate) struct Index {
 
 impl Index {
     /// Reads all records below a store root. One that cannot be read fails them all: who owns what is never guessed.
-    pub(crate) fn load(repo: &Repository, work: &mut Work, root: &RelPath) -> Result<Self, Error> {
+    pub(crate) fn load(objects: &dyn Objects, work: &mut Work, root: &RelPath) -> Result<Self, Error> {
         let mut index = Self::default();
         let kept = join(root, DIR);
         let strange = |path: &str| {
@@ -42,7 +43,7 @@ impl Index {
                 "{path} is not what kept puts there; nothing can be written below {root} until it is gone"
             ))
         };
-        match work.find(repo, &kept)? {
+        match work.find(objects, &kept)? {
             git::tree::Found::Absent => return Ok(index),
             git::tree::Found::Dir => {}
             git::tree::Found::Leaf(_) => return Err(strange(&kept)),
@@ -52,26 +53,24 @@ impl Index {
                 )));
             }
         }
-        index.tree = work.id(repo, &kept)?;
+        index.tree = work.id(objects, &kept)?;
         let owners = join(root, &format!("{DIR}/owners"));
-        match work.find(repo, &owners)? {
+        match work.find(objects, &owners)? {
             git::tree::Found::Absent => return Ok(index),
             git::tree::Found::Dir => {}
             _ => return Err(strange(&owners)),
         }
-        let odb = repo.odb().map_err(|e| git::failed("open the objects", &e))?;
-        let Some(dir) = work.dir(repo, &owners)? else { return Ok(index) };
-        for (shard, entry) in dir.entries(repo)?.iter_mut() {
+        let Some(dir) = work.dir(objects, &owners)? else { return Ok(index) };
+        for (shard, entry) in dir.entries(objects)?.iter_mut() {
             let shard = format!("{owners}/{}", String::from_utf8_lossy(shard));
             let Entry::Dir(shard_dir) = entry else { return Err(strange(&shard)) };
-            for (name, entry) in shard_dir.entries(repo)?.iter() {
+            for (name, entry) in shard_dir.entries(objects)?.iter() {
                 let path = format!("{shard}/{}", String::from_utf8_lossy(name));
                 let Entry::Leaf(leaf) = entry else { return Err(strange(&path)) };
                 if leaf.oddity().is_some() {
                     return Err(strange(&path));
                 }
-                let blob = odb.read(leaf.id).map_err(|e| git::failed(&format!("read {path}"), &e))?;
-                let record = Record::from_bytes(blob.data(), &path)?;
+                let record = Record::from_bytes(&objects.read(leaf.id)?.bytes, &path)?;
                 let owner = record.owner.clone();
                 index.set(&owner, Some(Arc::new(record)));
             }
@@ -80,18 +79,16 @@ impl Index {
     }
 
     /// Follows the records from the tree they were read from to another one, at the cost of what differs.
-    pub(crate) fn follow(&mut self, repo: &Repository, tree: Option<Oid>, root: &RelPath) -> Result<(), Error> {
+    pub(crate) fn follow(&mut self, objects: &dyn Objects, tree: Option<Oid>, root: &RelPath) -> Result<(), Error> {
         let mut trees = (self.tree.map(Dir::stored), tree.map(Dir::stored));
-        let changes = git::tree::differences(repo, trees.0.as_mut(), trees.1.as_mut())?;
-        let odb = repo.odb().map_err(|e| git::failed("open the objects", &e))?;
+        let changes = git::tree::differences(objects, trees.0.as_mut(), trees.1.as_mut())?;
         let read = |path: &str, leaf: Leaf| {
             let path = join(root, &format!("{DIR}/{path}"));
             let is_record = path.strip_prefix(&join(root, DIR)).is_some_and(|path| path.matches('/').count() == 3);
             if leaf.oddity().is_some() || !is_record || !path.contains("/owners/") {
                 return Err(Error::Git(format!("{path} is not what kept puts there")));
             }
-            let blob = odb.read(leaf.id).map_err(|e| git::failed(&format!("read {path}"), &e))?;
-            Record::from_bytes(blob.data(), &path)
+            Record::from_bytes(&objects.read(leaf.id)?.bytes, &path)
         };
         for change in &changes {
             if let Some(leaf) = change.old {

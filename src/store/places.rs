@@ -179,27 +179,27 @@ impl Stage<'_> {
         effect: &mut Effect,
     ) -> Result<(), Error> {
         let path = join(root, dir.as_str());
-        if self.work.find(self.repo, &path)? != Found::Dir {
+        if self.work.find(self.objects, &path)? != Found::Dir {
             return Ok(());
         }
-        let repo = self.repo;
-        let gone = differences(repo, self.dir(&path)?, None)?;
+        let objects = self.objects;
+        let gone = differences(objects, self.dir(&path)?, None)?;
         refuse_records(&path, &gone)?;
         effect.files += gone.len();
         self.drift(&path, recorded, &gone.iter().map(|gone| gone.path.as_str()).collect(), effect)?;
-        self.work.set(self.repo, &path, None)
+        self.work.set(self.objects, &path, None)
     }
 
     /// Removes directories of Kratix's making that no other owner has a part in.
     fn clear(&mut self, root: &RelPath, dirs: &BTreeSet<RelPath>, had: &Had, effect: &mut Effect) -> Result<(), Error> {
         for dir in dirs {
-            let repo = self.repo;
+            let objects = self.objects;
             let index = self.index(root);
             let mut holders = index.dir_around(dir).into_iter().chain(index.below(dir));
             let ours = holders.all(|holder| had.records.contains(holder));
             if ours
                 && let Some(left) = self.dir(&join(root, dir.as_str()))?
-                && kratix::is_kratixs(repo, left)?
+                && kratix::is_kratixs(objects, left)?
             {
                 let before = effect.files;
                 self.remove_dir(root, dir, None, effect)?;
@@ -219,7 +219,7 @@ impl Stage<'_> {
         effect: &mut Effect,
     ) -> Result<Option<Oid>, Error> {
         let path = join(root, dir.as_str());
-        match self.work.find(self.repo, &path)? {
+        match self.work.find(self.objects, &path)? {
             Found::Absent | Found::Dir => {}
             Found::Leaf(leaf) => return Err(in_the_way(&path, leaf.oddity().unwrap_or("a file"), &path)),
             Found::Blocked(at, what) => return Err(in_the_way(&at, what, &path)),
@@ -228,14 +228,14 @@ impl Stage<'_> {
         for (file, bytes) in files {
             blobs.insert(file.as_str(), (tree::hash(ObjectType::Blob, bytes)?, bytes));
         }
-        let mut new = Dir::of(blobs.iter().map(|(path, (id, _))| (*path, *id)));
+        let mut new = Dir::of(blobs.iter().map(|(path, (id, _))| (*path, tree::Leaf::file(*id))));
         let id = new.seal(None)?;
-        let repo = self.repo;
+        let objects = self.objects;
         let mut old = self.dir(&path)?;
         if old.as_ref().is_some_and(|old| id.is_some() && old.id() == id) {
             return Ok(id);
         }
-        let changes = differences(repo, old.take(), Some(&mut new))?;
+        let changes = differences(objects, old.take(), Some(&mut new))?;
         refuse_records(&path, &changes)?;
         for change in &changes {
             if change.new.is_some()
@@ -250,7 +250,7 @@ impl Stage<'_> {
         }
         effect.files += changes.len();
         effect.touched |= !changes.is_empty();
-        self.work.set(repo, &path, id.map(|_| Entry::Dir(new)))?;
+        self.work.set(objects, &path, id.map(|_| Entry::Dir(new)))?;
         Ok(id)
     }
 
@@ -263,8 +263,8 @@ impl Stage<'_> {
         effect: &mut Effect,
     ) -> Result<(), Error> {
         let Some(recorded) = recorded.and_then(|id| Oid::from_str(id).ok()) else { return Ok(()) };
-        let repo = self.repo;
-        let known = repo.find_tree(recorded).is_ok();
+        let objects = self.objects;
+        let known = objects.read(recorded).is_ok();
         let Some(now) = self.dir(path)? else { return Ok(()) };
         if now.id() == Some(recorded) {
             return Ok(());
@@ -272,7 +272,7 @@ impl Stage<'_> {
         let mut drifted: BTreeSet<String> = lost.iter().map(ToString::to_string).collect();
         // The tree that was left is not always at hand: caches of remote repositories are shallow.
         if known {
-            let edits = differences(repo, Some(&mut Dir::stored(recorded)), Some(now))?;
+            let edits = differences(objects, Some(&mut Dir::stored(recorded)), Some(now))?;
             let edited: BTreeSet<String> =
                 edits.into_iter().filter(|edit| edit.new.is_some()).map(|edit| edit.path).collect();
             drifted.retain(|path| edited.contains(path));
@@ -292,7 +292,7 @@ impl Stage<'_> {
         effect: &mut Effect,
     ) -> Result<(), Error> {
         let path = join(root, file.as_str());
-        let found = self.work.find(self.repo, &path)?;
+        let found = self.work.find(self.objects, &path)?;
         if let Found::Leaf(leaf) = found
             && leaf.oddity().is_none()
             && leaf.id != tree::hash(ObjectType::Blob, bytes)?
@@ -319,7 +319,7 @@ impl Stage<'_> {
         effect: &mut Effect,
     ) -> Result<(), Error> {
         let path = join(root, file.as_str());
-        let found = self.work.find(self.repo, &path)?;
+        let found = self.work.find(self.objects, &path)?;
         let is_file = matches!(found, Found::Leaf(_));
         refuse_odd(&path, found)?;
         if is_file && self.index(root).aggregated_at(file).is_none() && !self.is_kratix(root, file, &path)? {
@@ -337,7 +337,7 @@ impl Stage<'_> {
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
         let key = (root.clone(), parent.to_owned());
         if !self.kratix.contains_key(&key) {
-            let listed = kratix::listed(self.repo, &mut self.work, root, file)?;
+            let listed = kratix::listed(self.objects, &mut self.work, root, file)?;
             self.kratix.insert(key.clone(), listed);
         }
         Ok(self.kratix.get(&key).is_some_and(|listed| listed.contains(path)))

@@ -1,35 +1,79 @@
 //! What a commit would change, as a patch that people and tools read.
 
-use git2::{DiffFormat, DiffOptions, Oid, Repository};
+use git2::{DiffFormat, DiffOptions, Odb, Oid, Repository};
 
+use super::git::objects::{Object, Objects, Sink};
+use super::git::tree::{Difference, Dir, Leaf, differences};
 use super::records::DIR;
 use super::{Error, git};
 
-/// The differences of two trees, without kept's own records unless those are all there is.
-pub(crate) fn diff(repo: &Repository, old: Option<Oid>, new: Option<Oid>) -> Result<String, Error> {
-    let files = patch(repo, old, new, false)?;
-    if files.is_empty() { patch(repo, old, new, true) } else { Ok(files) }
+/// The differences of two trees, without kept's own records unless those are all there is. What is new in
+/// the second one is in `made`.
+pub(crate) fn diff(objects: &dyn Objects, made: &Sink, old: Option<Oid>, new: Option<Oid>) -> Result<String, Error> {
+    let both = Both { objects, made };
+    let (mut before, mut after) = (old.map(Dir::stored), new.map(Dir::stored));
+    let mut found = differences(&both, before.as_mut(), after.as_mut())?;
+    let is_file = |difference: &Difference| difference.path.split('/').all(|part| part != DIR);
+    if found.iter().any(is_file) {
+        found.retain(is_file);
+    }
+    patch(&both, &found)
 }
 
-fn patch(repo: &Repository, old: Option<Oid>, new: Option<Oid>, records: bool) -> Result<String, Error> {
+/// libgit2 writes the patch, from a repository in memory that holds what differs and nothing else.
+fn patch(objects: &dyn Objects, found: &[Difference]) -> Result<String, Error> {
+    let mut sink = Sink::default();
+    let old = side(objects, &mut sink, found, |difference| difference.old)?;
+    let new = side(objects, &mut sink, found, |difference| difference.new)?;
     let mut text = Vec::new();
     let mut write = || {
+        let odb = Odb::new()?;
+        odb.add_new_mempack_backend(1)?;
+        for object in sink.all() {
+            odb.write(object.kind, &object.bytes)?;
+        }
+        let repo = Repository::from_odb(odb)?;
         let tree = |id: Option<Oid>| id.map(|id| repo.find_tree(id)).transpose();
         let (old, new) = (tree(old)?, tree(new)?);
         let mut options = DiffOptions::new();
         options.ignore_filemode(false).id_abbrev(10);
         let diff = repo.diff_tree_to_tree(old.as_ref(), new.as_ref(), Some(&mut options))?;
-        diff.print(DiffFormat::Patch, |delta, _, line| {
-            let path = delta.new_file().path_bytes().or(delta.old_file().path_bytes()).unwrap_or_default();
-            if records || !path.split(|b| *b == b'/').any(|part| part == DIR.as_bytes()) {
-                if matches!(line.origin(), '+' | '-' | ' ') {
-                    text.push(line.origin() as u8);
-                }
-                text.extend_from_slice(line.content());
+        diff.print(DiffFormat::Patch, |_, _, line| {
+            if matches!(line.origin(), '+' | '-' | ' ') {
+                text.push(line.origin() as u8);
             }
+            text.extend_from_slice(line.content());
             true
         })
     };
     write().map_err(|e: git2::Error| git::failed("compare two trees", &e))?;
     Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// A tree of what one side has of the differences, and everything in it.
+fn side(
+    objects: &dyn Objects,
+    sink: &mut Sink,
+    found: &[Difference],
+    of: impl Fn(&Difference) -> Option<Leaf>,
+) -> Result<Option<Oid>, Error> {
+    let leaves: Vec<(&str, Leaf)> =
+        found.iter().filter_map(|difference| Some((difference.path.as_str(), of(difference)?))).collect();
+    for (_, leaf) in leaves.iter().filter(|(_, leaf)| leaf.is_here()) {
+        let object = objects.read(leaf.id)?;
+        sink.insert(object.id, object.kind, &object.bytes);
+    }
+    Dir::of(leaves.into_iter()).seal(Some(sink))
+}
+
+/// What is there already, and what was made.
+struct Both<'a> {
+    objects: &'a dyn Objects,
+    made: &'a Sink,
+}
+
+impl Objects for Both<'_> {
+    fn read(&self, id: Oid) -> Result<Object, Error> {
+        self.made.get(id).cloned().map_or_else(|| self.objects.read(id), Ok)
+    }
 }

@@ -75,11 +75,11 @@ impl Engine {
         let (mut refusals, mut accepted, mut again) = (0, false, true);
         while let Some(group) = groups.pop_front() {
             let (changes, chores) = all.pick(&group);
-            let before = self.base;
             match self.publish_together(&changes, &chores) {
                 Ok(Together::Done(published)) => {
-                    accepted |= self.base != before;
-                    let outcomes = published.outcomes.into_iter().chain(published.chores);
+                    let outcomes: Vec<Outcome> = published.outcomes.into_iter().chain(published.chores).collect();
+                    // That somebody else's commit came between says nothing of ours.
+                    accepted |= outcomes.iter().flatten().any(|receipt| receipt.files_changed > 0);
                     group.iter().zip(outcomes).for_each(|(at, outcome)| answers[*at] = Some(outcome));
                 }
                 Ok(Together::Refused(error)) => {

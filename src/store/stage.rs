@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use git2::{ObjectType, Oid, Repository};
+use git2::{ObjectType, Oid};
 
-use super::git::objects::Sink;
+use super::git::objects::{Objects, Sink};
 use super::git::tree::{Dir, Entry, Found, Leaf, Work};
 use super::index::{Index, join};
 use super::records::{DIR, Record, file_name};
@@ -34,7 +34,7 @@ pub(crate) struct Effect {
 
 /// The tree, the objects and the records while a commit is prepared.
 pub(crate) struct Stage<'a> {
-    pub(crate) repo: &'a Repository,
+    pub(crate) objects: &'a dyn Objects,
     pub(crate) work: Work,
     pub(crate) sink: Sink,
     pub(crate) indexes: &'a mut Indexes,
@@ -51,9 +51,9 @@ pub(crate) type Effects = Vec<Result<Effect, Error>>;
 
 impl<'a> Stage<'a> {
     /// Begins on a base tree. Indexes that were read from other records follow.
-    pub(crate) fn new(repo: &'a Repository, base: Option<Oid>, indexes: &'a mut Indexes) -> Result<Self, Error> {
+    pub(crate) fn new(objects: &'a dyn Objects, base: Option<Oid>, indexes: &'a mut Indexes) -> Result<Self, Error> {
         let mut stage = Self {
-            repo,
+            objects,
             work: Work::new(base),
             sink: Sink::default(),
             indexes,
@@ -66,7 +66,7 @@ impl<'a> Stage<'a> {
             let tree = stage.kept_tree(&root)?;
             let Some(mut index) = stage.indexes.remove(&root) else { continue };
             // One that cannot follow is read anew when it is needed, which tells why.
-            if index.tree == tree || index.follow(repo, tree, &root).is_ok() {
+            if index.tree == tree || index.follow(objects, tree, &root).is_ok() {
                 stage.indexes.insert(root, index);
             }
         }
@@ -74,7 +74,7 @@ impl<'a> Stage<'a> {
     }
 
     fn kept_tree(&mut self, root: &RelPath) -> Result<Option<Oid>, Error> {
-        self.work.id(self.repo, &join(root, DIR))
+        self.work.id(self.objects, &join(root, DIR))
     }
 
     /// Makes sure that the records of a root are at hand.
@@ -85,7 +85,7 @@ impl<'a> Stage<'a> {
         if let Some(error) = self.broken.get(root) {
             return Err(error.clone());
         }
-        match Index::load(self.repo, &mut self.work, root) {
+        match Index::load(self.objects, &mut self.work, root) {
             Ok(index) => {
                 self.indexes.insert(root.clone(), index);
                 Ok(())
@@ -100,7 +100,7 @@ impl<'a> Stage<'a> {
     /// What Kratix left below a root that was loaded.
     pub(crate) fn left_over(&mut self, root: &RelPath) -> Result<HashSet<RequestKey>, Error> {
         let index = self.indexes.entry(root.clone()).or_default();
-        kratix::left_over(self.repo, &mut self.work, root, index)
+        kratix::left_over(self.objects, &mut self.work, root, index)
     }
 
     /// The records of a root that was loaded.
@@ -148,7 +148,7 @@ impl<'a> Stage<'a> {
         let journal = self.journal.len();
         let result = what(self);
         if result.is_err() {
-            self.work.roll_back(self.repo, work)?;
+            self.work.roll_back(self.objects, work)?;
             self.roll_back(journal);
         }
         Ok(result)
@@ -193,11 +193,11 @@ impl<'a> Stage<'a> {
     /// Makes a regular file hold these bytes, or go; answers whether it had to be touched. What is not
     /// a regular file stays when the file is to go.
     pub(crate) fn write_file(&mut self, path: &str, bytes: Option<&[u8]>) -> Result<bool, Error> {
-        let found = self.work.find(self.repo, path)?;
+        let found = self.work.find(self.objects, path)?;
         let Some(bytes) = bytes else {
             let ours = matches!(found, Found::Leaf(leaf) if leaf.oddity().is_none());
             if ours {
-                self.work.set(self.repo, path, None)?;
+                self.work.set(self.objects, path, None)?;
             }
             return Ok(ours);
         };
@@ -206,7 +206,7 @@ impl<'a> Stage<'a> {
             return Ok(false);
         }
         self.sink.insert(leaf.id, ObjectType::Blob, bytes);
-        self.work.set(self.repo, path, Some(Entry::Leaf(leaf)))?;
+        self.work.set(self.objects, path, Some(Entry::Leaf(leaf)))?;
         Ok(true)
     }
 
@@ -222,7 +222,7 @@ impl<'a> Stage<'a> {
 
     /// The directory at a path below the repository's root, if there is one.
     pub(crate) fn dir(&mut self, path: &str) -> Result<Option<&mut Dir>, Error> {
-        self.work.dir(self.repo, path)
+        self.work.dir(self.objects, path)
     }
 
     fn roll_back(&mut self, mark: usize) {

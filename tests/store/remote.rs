@@ -148,7 +148,7 @@ fn a_push_whose_answer_is_lost_is_looked_up() {
 fn a_push_that_stalls_times_out() {
     let (_scratch, repo, server) = server();
     let mut impatient = access(server.repo("r"));
-    impatient.timeout = Duration::from_millis(500);
+    impatient.timeout = Duration::from_secs(3);
     let mut engine = Engine::open(impatient).unwrap();
     commit(&mut engine, change("a").owns("a", &[("x", "1")]));
     server.hold(true);
@@ -268,12 +268,12 @@ fn race(url: &str, rounds: usize) {
 fn what_is_fetched_has_no_name_on_the_disk() {
     let (scratch, repo, server) = server();
     let mut engine = Engine::open(Access { cache: Some(scratch.path("cache")), ..access(server.repo("r")) }).unwrap();
-    let left = || std::fs::read_dir(scratch.path("cache")).unwrap().count();
+    let left = || std::fs::read_dir(scratch.path("cache")).into_iter().flatten().count();
     foreign(&repo, &[put(&repo, "people", "p")]);
     commit(&mut engine, change("a").owns("a", &[("x", "1")]));
     assert_eq!(left(), 0);
     for round in 0..3 {
-        std::fs::remove_dir_all(scratch.path("cache")).unwrap();
+        let _ = std::fs::remove_dir_all(scratch.path("cache"));
         foreign(&repo, &[put(&repo, "people", &round.to_string())]);
         commit(&mut engine, change("a").owns("a", &[("x", &format!("then {round}"))]));
         assert_eq!((left(), content(&repo, "a/x")), (0, format!("then {round}")));

@@ -98,7 +98,7 @@ impl Server {
 
     /// Waits until so many pushes arrived.
     pub(crate) fn wait_for_pushes(&self, count: usize) {
-        for _ in 0..500 {
+        for _ in 0..3000 {
             let pushes = self.requests().iter().filter(|line| line.ends_with("POST /r/git-receive-pack")).count();
             if pushes >= count {
                 return;

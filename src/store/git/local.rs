@@ -7,8 +7,8 @@ use std::{fs, thread};
 
 use git2::{ErrorCode, Odb, Oid, Repository, RepositoryInitOptions};
 
-use super::objects::Sink;
-use super::{Beside, Pushed, Transport, failed};
+use super::objects::{Objects, Sink};
+use super::{Pushed, Transport, failed};
 use crate::store::{Access, Error};
 
 /// How long a branch that somebody has locked is waited for.
@@ -172,7 +172,7 @@ pub(crate) fn io_error(doing: &str, path: &Path, error: &std::io::Error) -> Erro
 }
 
 impl Transport for Local {
-    fn repo(&self) -> &Repository {
+    fn objects(&self) -> &dyn Objects {
         &self.repo
     }
 
@@ -222,12 +222,6 @@ impl Transport for Local {
                 _ => Err(self.error("move the branch in", &e)),
             },
         }
-    }
-
-    fn beside(&self, objects: &Sink) -> Result<Beside<'_>, Error> {
-        // What is not there yet has no place on the disk.
-        let dir = self.exists.then(|| self.repo.commondir().join("objects"));
-        objects.beside(dir.as_deref()).map(Beside::Own)
     }
 
     fn set_access(&mut self, access: &Access) -> Result<(), Error> {

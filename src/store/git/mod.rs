@@ -1,8 +1,9 @@
 //! Git, as far as the writer needs it: trees and packs of our own making, and ways to a remote.
 
-pub(crate) mod cache;
+mod cache;
 mod clean;
 mod client;
+mod entry;
 mod github;
 mod http;
 mod keys;
@@ -11,6 +12,7 @@ pub(crate) mod local;
 mod login;
 pub(crate) mod objects;
 mod pack;
+pub(crate) mod parse;
 mod protocol;
 mod proxy;
 mod remote;
@@ -21,9 +23,9 @@ pub(crate) mod tree;
 use std::path::PathBuf;
 use std::sync::Once;
 
-use git2::{Oid, Repository};
-use objects::Sink;
+use git2::Oid;
 
+use self::objects::{Objects, Sink};
 use self::remote::Remote;
 use super::{Access, Error};
 
@@ -43,29 +45,10 @@ pub(crate) enum Pushed {
     },
 }
 
-/// A repository of one's own, or one that is there anyway.
-pub(crate) enum Beside<'a> {
-    /// Made for this.
-    Own(Repository),
-    /// The transport's.
-    Lent(&'a Repository),
-}
-
-impl std::ops::Deref for Beside<'_> {
-    type Target = Repository;
-
-    fn deref(&self) -> &Repository {
-        match self {
-            Self::Own(repo) => repo,
-            Self::Lent(repo) => repo,
-        }
-    }
-}
-
 /// A way to one branch of one repository.
 pub(crate) trait Transport: Send {
     /// Where objects of the remote can be read once fetched.
-    fn repo(&self) -> &Repository;
+    fn objects(&self) -> &dyn Objects;
     /// The commit at the remote's branch now.
     fn head(&mut self) -> Result<Option<Oid>, Error>;
     /// Whether `head` is so cheap that each commit begins with it.
@@ -74,8 +57,6 @@ pub(crate) trait Transport: Send {
     fn fetch(&mut self, commit: Oid, have: Option<Oid>) -> Result<(), Error>;
     /// Moves the branch from `old` to `new`, or does nothing. Once done, `new` is readable.
     fn push(&mut self, old: Option<Oid>, new: Oid, objects: &Sink) -> Result<Pushed, Error>;
-    /// Where new objects can be read beside those of the remote, without a trace of them there.
-    fn beside(&self, objects: &Sink) -> Result<Beside<'_>, Error>;
     /// Takes new credentials for the same URL and branch.
     fn set_access(&mut self, access: &Access) -> Result<(), Error>;
     /// Checks that the branch can be written, without writing.

@@ -61,6 +61,11 @@ impl Pack {
         &self.bytes
     }
 
+    /// Where in it each object begins.
+    pub(crate) fn begins(&self) -> impl Iterator<Item = (Oid, u32)> {
+        self.entries.iter().map(|entry| (entry.id, entry.offset))
+    }
+
     fn checksum(&self) -> &[u8] {
         &self.bytes[self.bytes.len() - 20..]
     }
@@ -114,6 +119,7 @@ fn compress(compressor: &mut Compress, object: &Object) -> Result<Vec<u8>, Compr
     let kind: u8 = match object.kind {
         ObjectType::Commit => 1,
         ObjectType::Tree => 2,
+        ObjectType::Tag => 4,
         _ => 3,
     };
     let mut out = Vec::with_capacity(object.bytes.len() / 2 + 32);

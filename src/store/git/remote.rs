@@ -3,13 +3,13 @@
 
 use std::io::Read;
 
-use git2::{Oid, Repository};
+use git2::Oid;
 
 use super::cache::Cache;
 use super::clean::cleaned;
-use super::objects::Sink;
+use super::objects::{Objects, Sink};
 use super::protocol::{self, Advertisement, Fault, Report};
-use super::{Beside, Pushed, Transport};
+use super::{Pushed, Transport};
 use crate::store::{Access, Error};
 
 const FETCH: &str = "git-upload-pack";
@@ -62,7 +62,7 @@ impl<C: Carrier> Remote<C> {
         Ok(Self {
             reference: format!("refs/heads/{}", access.branch),
             carrier: C::new(access)?,
-            cache: Cache::new(access)?,
+            cache: Cache::new(access),
             access: access.clone(),
             reader: None,
             writer: None,
@@ -85,8 +85,8 @@ impl<C: Carrier> Remote<C> {
 }
 
 impl<C: Carrier> Transport for Remote<C> {
-    fn repo(&self) -> &Repository {
-        self.cache.repo()
+    fn objects(&self) -> &dyn Objects {
+        &self.cache
     }
 
     fn head(&mut self) -> Result<Option<Oid>, Error> {
@@ -112,8 +112,8 @@ impl<C: Carrier> Transport for Remote<C> {
             Fault::Refused(words) if words.contains("not our ref") => Error::Contended(self.carrier.clean(&words)),
             fault => self.fault(&fault),
         })?;
-        self.cache.add(pack, commit).map_err(|error| cleaned(error, |text| self.carrier.clean(text)))?;
-        self.cache.tidy(&self.access, commit)
+        self.cache.add(pack).map_err(|error| cleaned(error, |text| self.carrier.clean(text)))?;
+        self.cache.tidy(commit)
     }
 
     fn push(&mut self, old: Option<Oid>, new: Oid, objects: &Sink) -> Result<Pushed, Error> {
@@ -127,7 +127,8 @@ impl<C: Carrier> Transport for Remote<C> {
             }
             server
         };
-        let request = protocol::push_request(&server, &self.reference, old, new, objects.pack()?.bytes());
+        let pack = objects.pack()?;
+        let request = protocol::push_request(&server, &self.reference, old, new, pack.bytes());
         let answer = match self.carrier.ask(PUSH, &request) {
             Ok(answer) => answer,
             Err(Failure { error, sent: false, .. }) => return Err(error),
@@ -137,8 +138,11 @@ impl<C: Carrier> Transport for Remote<C> {
         self.writer = Some(server).filter(|_| self.carrier.is_stateless());
         match report {
             Ok(Report::Done) => {
-                self.cache.keep(objects)?;
-                self.cache.tidy(&self.access, new)?;
+                // The remote has it, whatever becomes of the cache: without it, the next use begins anew.
+                if let Err(error) = self.cache.keep(&pack).and_then(|()| self.cache.tidy(new)) {
+                    tracing::warn!(%error, "a cache is given up");
+                    self.cache = Cache::new(&self.access);
+                }
                 Ok(Pushed::Done)
             }
             Ok(Report::Refused { reason, words }) if protocol::is_race(&reason) => {
@@ -153,11 +157,6 @@ impl<C: Carrier> Transport for Remote<C> {
             }
             Err(fault) => Ok(Pushed::Unknown { error: self.fault(&fault), stalled: fault.is_timeout() }),
         }
-    }
-
-    fn beside(&self, objects: &Sink) -> Result<Beside<'_>, Error> {
-        objects.copy_to(self.cache.repo())?;
-        Ok(Beside::Lent(self.cache.repo()))
     }
 
     fn set_access(&mut self, access: &Access) -> Result<(), Error> {

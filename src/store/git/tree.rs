@@ -6,16 +6,17 @@
 
 use std::collections::BTreeMap;
 
-use git2::{ObjectType, Oid, Repository};
+use git2::{ObjectType, Oid};
 
-use super::objects::Sink;
+use super::objects::{Objects, Sink};
+use super::parse::{Line, lines};
 use crate::store::Error;
 
 /// The mode of a regular file.
 pub(crate) const FILE: i32 = 0o100_644;
 const DIR: i32 = 0o040_000;
 const LINK: i32 = 0o120_000;
-const MODULE: i32 = 0o160_000;
+pub(super) const MODULE: i32 = 0o160_000;
 
 /// Anything in a tree that is not a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,11 @@ impl Leaf {
     /// A regular file with this content.
     pub(crate) fn file(id: Oid) -> Self {
         Self { mode: FILE, id }
+    }
+
+    /// Whether this repository has its content: a submodule's lies in another one.
+    pub(crate) fn is_here(self) -> bool {
+        self.mode != MODULE
     }
 
     /// What it is, for people; none for a regular file.
@@ -82,10 +88,10 @@ impl Dir {
     }
 
     /// A new directory with these files.
-    pub(crate) fn of<'a>(files: impl Iterator<Item = (&'a str, Oid)>) -> Self {
+    pub(crate) fn of<'a>(files: impl Iterator<Item = (&'a str, Leaf)>) -> Self {
         let mut dir = Self { entries: Some(Entries::new()), ..Self::default() };
-        for (path, id) in files {
-            dir.add(path, Entry::Leaf(Leaf::file(id)));
+        for (path, leaf) in files {
+            dir.add(path, Entry::Leaf(leaf));
         }
         dir
     }
@@ -106,10 +112,10 @@ impl Dir {
     }
 
     /// The entries, loaded if need be.
-    pub(crate) fn entries(&mut self, repo: &Repository) -> Result<&mut Entries, Error> {
+    pub(crate) fn entries(&mut self, objects: &dyn Objects) -> Result<&mut Entries, Error> {
         if self.entries.is_none() {
             self.entries = Some(match self.base {
-                Some(id) => load(repo, id)?,
+                Some(id) => load(objects, id)?,
                 None => Entries::new(),
             });
         }
@@ -180,20 +186,13 @@ pub(crate) fn hash(kind: ObjectType, bytes: &[u8]) -> Result<Oid, Error> {
     Oid::hash_object(kind, bytes).map_err(|e| super::failed("hash an object", &e))
 }
 
-fn load(repo: &Repository, id: Oid) -> Result<Entries, Error> {
-    let tree = repo.find_tree(id).map_err(|e| super::failed("read a directory", &e))?;
-    Ok(tree
-        .iter()
-        .map(|entry| {
-            let mode = entry.filemode_raw();
-            let kind = if mode == DIR {
-                Entry::Dir(Dir::stored(entry.id()))
-            } else {
-                Entry::Leaf(Leaf { mode, id: entry.id() })
-            };
-            (entry.name_bytes().to_vec(), kind)
-        })
-        .collect())
+fn load(objects: &dyn Objects, id: Oid) -> Result<Entries, Error> {
+    let tree = objects.read(id)?;
+    let entry = |(mode, name, id): Line<'_>| {
+        let entry = if mode == DIR { Entry::Dir(Dir::stored(id)) } else { Entry::Leaf(Leaf { mode, id }) };
+        (name.to_vec(), entry)
+    };
+    Ok(lines(&tree)?.into_iter().map(entry).collect())
 }
 
 /// How one file differs between two directories.
@@ -209,17 +208,17 @@ pub(crate) struct Difference {
 
 /// Every file that differs between two directories; what is equal by id is not looked into.
 pub(crate) fn differences(
-    repo: &Repository,
+    objects: &dyn Objects,
     old: Option<&mut Dir>,
     new: Option<&mut Dir>,
 ) -> Result<Vec<Difference>, Error> {
     let mut found = Vec::new();
-    compare(repo, "", old, new, &mut found)?;
+    compare(objects, "", old, new, &mut found)?;
     Ok(found)
 }
 
 fn compare(
-    repo: &Repository,
+    objects: &dyn Objects,
     prefix: &str,
     old: Option<&mut Dir>,
     new: Option<&mut Dir>,
@@ -232,8 +231,8 @@ fn compare(
     {
         return Ok(());
     }
-    let old = old.map_or(Ok(&mut none.0), |dir| dir.entries(repo))?;
-    let new = new.map_or(Ok(&mut none.1), |dir| dir.entries(repo))?;
+    let old = old.map_or(Ok(&mut none.0), |dir| dir.entries(objects))?;
+    let new = new.map_or(Ok(&mut none.1), |dir| dir.entries(objects))?;
     let mut names: Vec<Vec<u8>> = old.keys().chain(new.keys()).cloned().collect();
     names.sort_unstable();
     names.dedup();
@@ -245,7 +244,7 @@ fn compare(
             found.push(Difference { path: path.clone(), old: old_leaf, new: new_leaf });
         }
         if old_dir.is_some() || new_dir.is_some() {
-            compare(repo, &format!("{path}/"), old_dir, new_dir, found)?;
+            compare(objects, &format!("{path}/"), old_dir, new_dir, found)?;
         }
     }
     Ok(())
@@ -272,12 +271,12 @@ impl Work {
     }
 
     /// What lies at `path` (the root itself is a directory).
-    pub(crate) fn find(&mut self, repo: &Repository, path: &str) -> Result<Found, Error> {
+    pub(crate) fn find(&mut self, objects: &dyn Objects, path: &str) -> Result<Found, Error> {
         let mut dir = &mut self.root;
         let mut rest = path;
         while !rest.is_empty() {
             let (name, below) = rest.split_once('/').unwrap_or((rest, ""));
-            match dir.entries(repo)?.get_mut(name.as_bytes()) {
+            match dir.entries(objects)?.get_mut(name.as_bytes()) {
                 None => return Ok(Found::Absent),
                 Some(Entry::Leaf(leaf)) if below.is_empty() => return Ok(Found::Leaf(*leaf)),
                 Some(Entry::Leaf(leaf)) => {
@@ -292,10 +291,10 @@ impl Work {
     }
 
     /// The directory at `path`, if there is one.
-    pub(crate) fn dir(&mut self, repo: &Repository, path: &str) -> Result<Option<&mut Dir>, Error> {
+    pub(crate) fn dir(&mut self, objects: &dyn Objects, path: &str) -> Result<Option<&mut Dir>, Error> {
         let mut dir = &mut self.root;
         for name in path.split('/').filter(|name| !name.is_empty()) {
-            match dir.entries(repo)?.get_mut(name.as_bytes()) {
+            match dir.entries(objects)?.get_mut(name.as_bytes()) {
                 Some(Entry::Dir(next)) => dir = next,
                 _ => return Ok(None),
             }
@@ -305,18 +304,18 @@ impl Work {
 
     /// Puts an entry at `path`, or takes away what is there. Directories are made on the way; that
     /// nothing else is in the way must have been seen before.
-    pub(crate) fn set(&mut self, repo: &Repository, path: &str, entry: Option<Entry>) -> Result<(), Error> {
-        let old = self.swap(repo, path, entry)?;
+    pub(crate) fn set(&mut self, objects: &dyn Objects, path: &str, entry: Option<Entry>) -> Result<(), Error> {
+        let old = self.swap(objects, path, entry)?;
         self.undo.push((path.to_owned(), old));
         Ok(())
     }
 
-    fn swap(&mut self, repo: &Repository, path: &str, entry: Option<Entry>) -> Result<Option<Entry>, Error> {
+    fn swap(&mut self, objects: &dyn Objects, path: &str, entry: Option<Entry>) -> Result<Option<Entry>, Error> {
         let mut dir = &mut self.root;
         let mut rest = path;
         loop {
             // Loaded before it is marked as touched: the mark forgets nothing that loading needs.
-            dir.entries(repo)?;
+            dir.entries(objects)?;
             dir.id = None;
             let entries = dir.entries.get_or_insert_default();
             let Some((name, below)) = rest.split_once('/') else {
@@ -343,9 +342,9 @@ impl Work {
     }
 
     /// Takes back everything since `mark`.
-    pub(crate) fn roll_back(&mut self, repo: &Repository, mark: usize) -> Result<(), Error> {
+    pub(crate) fn roll_back(&mut self, objects: &dyn Objects, mark: usize) -> Result<(), Error> {
         for (path, entry) in self.undo.split_off(mark).into_iter().rev() {
-            self.swap(repo, &path, entry)?;
+            self.swap(objects, &path, entry)?;
         }
         Ok(())
     }
@@ -356,7 +355,7 @@ impl Work {
     }
 
     /// The id of the directory at `path`, once sealed.
-    pub(crate) fn id(&mut self, repo: &Repository, path: &str) -> Result<Option<Oid>, Error> {
-        Ok(self.dir(repo, path)?.and_then(|dir| dir.id))
+    pub(crate) fn id(&mut self, objects: &dyn Objects, path: &str) -> Result<Option<Oid>, Error> {
+        Ok(self.dir(objects, path)?.and_then(|dir| dir.id))
     }
 }

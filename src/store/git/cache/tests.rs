@@ -1,0 +1,119 @@
+//! Packs that Git made, read back.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::*;
+
+fn git(repo: &Path, args: &[&str], input: &[u8]) -> Vec<u8> {
+    let mut command = Command::new("git");
+    command.arg("-C").arg(repo).args(["-c", "user.name=t", "-c", "user.email=t@t"]).args(args);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || stdin.write_all(&input).unwrap());
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    assert!(output.status.success(), "{args:?}");
+    output.stdout
+}
+
+/// A repository with a long file that changes often, and a pack of it in which most are deltas.
+fn deltas(repo: &Path, args: &[&str]) -> (Vec<u8>, Vec<String>) {
+    git(repo, &["init", "--quiet"], b"");
+    let mut lines: Vec<String> = (0..800).map(|at| format!("line {at} {}", at * 7919 % 1000)).collect();
+    for round in 0..30 {
+        lines[round * 11] = format!("changed in round {round}");
+        fs::write(repo.join("long"), lines.join("\n")).unwrap();
+        git(repo, &["add", "."], b"");
+        git(repo, &["commit", "--quiet", "-m", "x"], b"");
+    }
+    let ids = git(repo, &["cat-file", "--batch-all-objects", "--batch-check=%(objectname)"], b"");
+    let pack = git(repo, &[&["pack-objects", "--stdout", "--quiet", "--window=50"], args].concat(), &ids);
+    (pack, String::from_utf8(ids).unwrap().lines().map(str::to_owned).collect())
+}
+
+fn holds(cache: &Cache, repo: &Path, ids: &[String]) {
+    for id in ids {
+        let object = cache.read(Oid::from_str(id).unwrap()).unwrap();
+        assert_eq!(object.bytes, git(repo, &["cat-file", object.kind.str(), id], b""), "{id}");
+    }
+}
+
+fn empty(place: &Path) -> Cache {
+    Cache { place: place.to_owned(), file: None, end: 0, begins: HashMap::new(), full: ROOM }
+}
+
+#[test]
+fn whatever_git_packs_is_read() {
+    for args in [&[][..], &["--delta-base-offset"], &["--depth=1"], &["--depth=0"]] {
+        let dir = tempfile::tempdir().unwrap();
+        let (pack, ids) = deltas(dir.path(), args);
+        let mut cache = empty(dir.path());
+        cache.add(&*pack).unwrap();
+        holds(&cache, dir.path(), &ids);
+        // Another one after it.
+        cache.add(&*pack).unwrap();
+        holds(&cache, dir.path(), &ids);
+        assert!(fs::read_dir(dir.path()).unwrap().flatten().all(|entry| entry.file_name() != "pack"));
+    }
+}
+
+#[test]
+fn what_is_damaged_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (pack, ids) = deltas(dir.path(), &[]);
+    let mut cache = empty(dir.path());
+    for cut in [0, 1, 12, 40, pack.len() / 2, pack.len() - 1] {
+        assert!(matches!(cache.add(&pack[..cut]), Err(Error::Unreachable(_))), "{cut}");
+    }
+    // As a liar would make it, with a checksum that fits: an error may come of it, or other objects.
+    let mut refused = 0;
+    for at in (12..pack.len() - 20).step_by(5) {
+        let mut lie = pack[..pack.len() - 20].to_vec();
+        lie[at] ^= 0x55;
+        let checksum = Sha1::digest(&lie);
+        lie.extend(checksum);
+        refused += usize::from(cache.add(&*lie).is_err());
+    }
+    assert!(refused > 100);
+    cache.add(&*pack).unwrap();
+    holds(&cache, dir.path(), &ids);
+}
+
+#[test]
+fn tidying_keeps_what_a_commit_consists_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let (pack, _) = deltas(dir.path(), &[]);
+    let mut cache = empty(dir.path());
+    cache.add(&*pack).unwrap();
+    cache.full = 0;
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().trim().to_owned();
+    let ids = ["HEAD", "HEAD:", "HEAD:long"].map(|name| text(git(dir.path(), &["rev-parse", name], b"")));
+    cache.tidy(Oid::from_str(&ids[0]).unwrap()).unwrap();
+    holds(&cache, dir.path(), &ids);
+    assert_eq!(cache.begins.len(), 3);
+    assert!(cache.end < pack.len() as u64 && cache.full > ROOM);
+}
+
+#[test]
+fn a_delta_is_applied_or_refused() {
+    let base = b"0123456789";
+    assert_eq!(apply(base, &[10, 5, 0x90, 3, 2, b'x', b'y']).unwrap(), b"012xy");
+    assert_eq!(apply(base, &[10, 4, 0x91, 6, 4]).unwrap(), b"6789");
+    for wrong in [
+        &[][..],
+        &[10],
+        &[9, 1, 1, b'x'],
+        &[10, 1, 0],
+        &[10, 1, 2, b'x'],
+        &[10, 5, 0x91, 6, 5],
+        &[10, 2, 0x90, 3],
+        &[10, 3, 1, b'x'],
+        &[10, 1, 0x9f, 0xff, 0xff, 0xff, 0xff, 9],
+        &[10, 0x80],
+        &[0x80; 12],
+    ] {
+        assert!(apply(base, wrong).is_err(), "{wrong:?}");
+    }
+}
