@@ -196,7 +196,7 @@ impl Bench {
         let street = Street::to(&url);
         let half = range.start.midpoint(range.end);
         let commits = [range.start..half, half..range.end].map(|range| {
-            for place in range.flat_map(|at| street.change(at, 1).roots.into_values().flatten()) {
+            for place in range.flat_map(|at| street.change(at, 1).roots.into_iter().flat_map(|(_, places)| places)) {
                 let Footprint::Exclusive { dir: below, files, .. } = place.footprint else {
                     panic!("its own directory")
                 };

@@ -231,7 +231,7 @@ fn commits(clone: &Path, street: &Street, count: usize) -> Vec<String> {
         if turn == 0 {
             writeln!(stream, "from refs/remotes/origin/main").unwrap();
         }
-        for place in street.change(changing(turn), turn + 2).roots.into_values().flatten() {
+        for place in street.change(changing(turn), turn + 2).roots.into_iter().flat_map(|(_, places)| places) {
             let Footprint::Exclusive { dir, files, .. } = place.footprint else { panic!("a directory of its own") };
             for (file, bytes) in files {
                 writeln!(stream, "M 100644 inline {}\ndata {}", dir.join(&file), bytes.len()).unwrap();

@@ -13,7 +13,7 @@ use crate::placement::{self, Branch, Landscape, Placement};
 use crate::policy;
 use crate::promises::{Promise, Refusal, Request};
 use crate::store::{self, Change};
-use crate::values::Owner;
+use crate::values::{Map, Owner, Set};
 
 /// Why a request is not committed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -80,10 +80,10 @@ pub struct View<'a> {
 /// A request at the end of the street.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Desired {
-    /// What to submit, by branch. Boxed: a map makes room for eleven of whatever it holds.
-    pub changes: BTreeMap<Branch, Box<Change>>,
+    /// What to submit, by branch.
+    pub changes: Map<Branch, Box<Change>>,
     /// What to submit once all of `changes` are confirmed, by branch: the places that it has left.
-    pub leave: BTreeMap<Branch, Box<Change>>,
+    pub leave: Map<Branch, Box<Change>>,
     /// Destinations kept although they no longer match, in words.
     pub misplaced: Vec<String>,
     /// What its author should know although all is well.
@@ -122,20 +122,20 @@ fn blank(request: &Request, view: View) -> Change {
         generation: request.generation,
         input: String::new(),
         created: request.created,
-        claims: BTreeSet::new(),
-        supersedes: BTreeSet::new(),
+        claims: Set::new(),
+        supersedes: Set::new(),
         adopt: view.adopt.to_vec(),
         unless_head: BTreeSet::new(),
-        roots: BTreeMap::new(),
+        roots: Map::new(),
     }
 }
 
 fn finish(placement: Placement, template: &Change) -> Desired {
     let changes =
         placement.branches.into_iter().map(|(branch, roots)| (branch, Box::new(Change { roots, ..template.clone() })));
-    let mut leave: BTreeMap<Branch, Box<Change>> = BTreeMap::new();
+    let mut leave: Map<Branch, Box<Change>> = Map::new();
     for site in placement.leave {
-        let gone = || Box::new(Change { claims: BTreeSet::new(), input: String::new(), ..template.clone() });
+        let gone = || Box::new(Change { claims: Set::new(), input: String::new(), ..template.clone() });
         leave.entry(site.branch).or_insert_with(gone).roots.insert(site.root, Vec::new());
     }
     Desired { changes: changes.collect(), leave, misplaced: placement.misplaced, ..Desired::default() }

@@ -10,7 +10,7 @@ use kept::placement::{
 };
 use kept::policy::{Checked, check};
 use kept::store::{AuthMethod, Footprint};
-use kept::values::{Branch, Labels, RelPath, Remote, RequestKey};
+use kept::values::{Branch, Labels, Map, RelPath, Remote, RequestKey, Set};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -70,7 +70,7 @@ fn output() -> Checked {
         (path("group.yaml"), Content::Document(json!({"kind": "Group"}))),
         (path("terraform/org.tf"), Content::Text("resource {}\n".into())),
     ]);
-    let output = Output { files, claims: BTreeSet::from([Claim::new("team-id", "x")]), ..Output::default() };
+    let output = Output { files, claims: Set::from([Claim::new("team-id", "x")]), ..Output::default() };
     check(&request("x"), output, &Settings::default()).expect("nothing is wrong with it")
 }
 
@@ -94,7 +94,7 @@ fn known(destination: &str, directories: &[&str], site: Site) -> Known {
 
 /// Destination and directories of every place.
 fn chosen(placement: &Placement) -> Vec<(String, Vec<String>)> {
-    let places = placement.branches.values().flat_map(BTreeMap::values).flatten();
+    let places = placement.branches.values().flat_map(Map::values).flatten();
     let mut all: Vec<_> =
         places.map(|p| (p.destination.clone(), p.directories.iter().cloned().collect::<Vec<_>>())).collect();
     all.sort();
@@ -171,7 +171,7 @@ fn a_new_directory_entry_moves_only_that_directory() {
     let mut recorded = known("a", &[""], land.stores["s"].site());
     let at_b = KnownPlace {
         destination: "b".into(),
-        directories: BTreeSet::from(["terraform".into()]),
+        directories: Set::from(["terraform".into()]),
         site: land.stores["s"].site(),
     };
     recorded.add(&request("x"), at_b, []);
@@ -199,9 +199,8 @@ fn layouts() {
     let lay_out = |layout: Layout| {
         let one = Destination { layout, path: path("p"), ..destination("d", "s", &[]) };
         let land = landscape(vec![store("s", "main")], vec![one]);
-        place(&request("x"), &output(), &[], &land, &Known::default()).map(|p| {
-            p.branches.into_values().flat_map(BTreeMap::into_values).flatten().next().expect("a place").footprint
-        })
+        place(&request("x"), &output(), &[], &land, &Known::default())
+            .map(|p| p.branches.values().flat_map(Map::values).flatten().next().expect("a place").footprint.clone())
     };
     let Ok(Footprint::Shared { files }) = lay_out(Layout::Flat) else { panic!("flat") };
     assert_eq!(files.keys().map(RelPath::as_str).collect::<Vec<_>>(), ["p/group.yaml", "p/terraform/org.tf"]);
@@ -213,7 +212,7 @@ fn layouts() {
 fn an_identity_held_in_another_repository_is_a_conflict() {
     let land = landscape(vec![store("s", "main"), store("t", "main")], vec![destination("d", "s", &[])]);
     let mut elsewhere = Known::default();
-    let at = |site| KnownPlace { destination: "e".into(), directories: BTreeSet::from([String::new()]), site };
+    let at = |site| KnownPlace { destination: "e".into(), directories: Set::from([String::new()]), site };
     let claims = [Claim::new("team-id", "x")];
     elsewhere.add(&request("holder"), at(land.stores["t"].site()), &claims);
     let error = place(&request("x"), &output(), &[], &land, &elsewhere).expect_err("held");
@@ -245,8 +244,7 @@ fn the_later_of_two_overlapping_destinations_is_named_and_takes_nothing() {
 
 #[test]
 fn canaries_lie_where_kratix_puts_them() {
-    let paths =
-        |d: Destination| workload_files(&d, &path("store")).into_keys().map(|p| p.to_string()).collect::<Vec<_>>();
+    let paths = |d: Destination| workload_files(&d, &path("store")).keys().map(RelPath::to_string).collect::<Vec<_>>();
     let nested = destination("d", "s", &[]);
     assert_eq!(
         paths(nested.clone()),

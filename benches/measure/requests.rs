@@ -61,7 +61,7 @@ impl Street {
     pub fn change(&self, team: usize, edition: usize) -> Change {
         let request = self.request(team, edition);
         let desired = desire(self.promise, &request, self.view()).expect("it renders");
-        *desired.changes.into_values().next().expect("it has a place")
+        *desired.changes.into_iter().map(|(_, change)| change).next().expect("it has a place")
     }
 
     fn view(&self) -> View<'_> {

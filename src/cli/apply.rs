@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::ahead::Ahead;
 use super::args::ApplyArgs;
 use super::input::Input;
 use super::jobs::{Going, Wanted, absent, jobs_for, prune_jobs};
@@ -14,13 +15,14 @@ use crate::values::RequestKey;
 
 /// Renders and commits.
 pub(super) fn run(args: &ApplyArgs) -> Answer {
-    let (settings, mut input) = read(&args.input, false)?;
+    let (read, ahead) = rayon::join(|| read(&args.input, false), || Ahead::of(&args.store));
+    let (settings, mut input) = read?;
     let empty = input.requests.is_empty() && input.rejected.is_empty();
     if empty && !may_be_empty(args, &input)? {
         return Ok(super::nothing_found(&input));
     }
     let purpose = if args.dry_run { Purpose::Look } else { Purpose::Write };
-    let opened = Session::open(&args.store, &mut input, settings, args.input.ignore_foreign, purpose);
+    let opened = Session::open(&args.store, ahead, &mut input, settings, args.input.ignore_foreign, purpose);
     let mut session = opened.inspect_err(|_| input.problems.iter().for_each(console::problem))?;
     let going = prune(args, &input, &session);
     let wanted = Wanted::walk(&session, &mut input, |key| going.contains_key(key));

@@ -1,5 +1,6 @@
 //! `kept delete`.
 
+use super::ahead::Ahead;
 use super::args::DeleteArgs;
 use super::jobs::removal_jobs;
 use super::open::Purpose;
@@ -14,7 +15,8 @@ pub(super) fn run(args: &DeleteArgs) -> Answer {
     if input.requests.is_empty() && input.rejected.is_empty() {
         return Ok(super::nothing_found(&input));
     }
-    let opened = Session::open(&args.store, &mut input, settings, args.input.ignore_foreign, Purpose::Remove);
+    let opened =
+        Session::open(&args.store, Ahead::default(), &mut input, settings, args.input.ignore_foreign, Purpose::Remove);
     let mut session = opened.inspect_err(|_| input.problems.iter().for_each(console::problem))?;
     let mut jobs = removal_jobs(&session, &mut input);
     let mut submitted = submit(&mut session, &mut jobs, Mode::Commit);

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use super::ahead::Ahead;
 use super::args::DiffArgs;
 use super::jobs::{Wanted, jobs_for};
 use super::open::Purpose;
@@ -19,7 +20,8 @@ pub(super) fn run(args: &DiffArgs) -> Answer {
     if input.requests.is_empty() && input.rejected.is_empty() {
         return Ok(super::nothing_found(&input));
     }
-    let opened = Session::open(&args.store, &mut input, settings, args.input.ignore_foreign, Purpose::Look);
+    let opened =
+        Session::open(&args.store, Ahead::default(), &mut input, settings, args.input.ignore_foreign, Purpose::Look);
     let mut session = opened.inspect_err(|_| input.problems.iter().for_each(console::problem))?;
     let wanted = Wanted::walk(&session, &mut input, |_| false);
     let mut trouble = print_problems(&input);

@@ -77,6 +77,7 @@ pub(super) fn collect(options: &Options<'_>) -> Result<Input, String> {
     let sources = walk::sources(options.paths)?;
     let parts: Vec<Collector> = sources.into_par_iter().flat_map_iter(|source| read(options, source)).collect();
     let mut all = Collector::new(options);
+    all.requests.reserve(parts.len());
     for part in parts {
         all.take_in(part);
     }
@@ -233,17 +234,22 @@ impl<'a> Collector<'a> {
 
     /// A request that is given twice is not written at all: which of the two is meant is not ours to guess.
     fn finish(mut self) -> Input {
-        let mut requests: BTreeMap<RequestKey, Vec<Given>> = BTreeMap::new();
-        for (key, given) in std::mem::take(&mut self.requests) {
-            requests.entry(key).or_default().push(given);
-        }
-        for (key, mut given) in requests {
-            if given.len() > 1 {
+        let mut requests = std::mem::take(&mut self.requests);
+        requests.sort_by(|a, b| a.0.cmp(&b.0));
+        self.input.requests.reserve(requests.len());
+        let mut requests = requests.into_iter().peekable();
+        while let Some((key, given)) = requests.next() {
+            let mut twins = Vec::new();
+            while let Some((_, twin)) = requests.next_if(|(next, _)| *next == key) {
+                twins.push(twin);
+            }
+            if !twins.is_empty() {
                 self.input.rejected.insert(key);
-                self.twice(&given);
+                twins.insert(0, given);
+                self.twice(&twins);
                 continue;
             }
-            let Some((_, origin, parsed)) = given.pop() else { continue };
+            let (_, origin, parsed) = given;
             match parsed {
                 Ok((promise, request)) => self.input.requests.push(Asked { promise, request, origin }),
                 Err(problem) => {

@@ -15,7 +15,7 @@ use crate::placement::Branch;
 use crate::promises::{self, Refusal};
 use crate::store::Change;
 use crate::street::{Desired, Failure, desire, removal};
-use crate::values::{Owner, RequestKey};
+use crate::values::{Map, Owner, RequestKey, Set};
 
 /// Requests that have come to the end of the street.
 pub(super) struct Wanted {
@@ -39,7 +39,7 @@ impl Wanted {
         let view = session.view(&known);
         let ahead = |asked: &Asked| asked.promise.is_alone().then(|| desire(asked.promise, &asked.request, view));
         let ahead: Vec<_> = requests.par_iter().map(ahead).collect();
-        let mut desired = Vec::new();
+        let mut desired = Vec::with_capacity(requests.len());
         for (asked, ahead) in requests.into_iter().zip(ahead) {
             let was_known = !known.places(&asked.request.key).is_empty();
             let wanted = match ahead {
@@ -182,7 +182,7 @@ pub(super) fn prune_jobs(session: &Session, going: &Going) -> Vec<Job> {
     owners
         .map(|(owner, sites)| {
             let kind = kind_of(&owner.key);
-            let mut changes: BTreeMap<Branch, Box<Change>> = BTreeMap::new();
+            let mut changes: Map<Branch, Box<Change>> = Map::new();
             for site in sites {
                 let change = changes.entry(site.branch.clone()).or_insert_with(|| {
                     Box::new(Change {
@@ -192,11 +192,11 @@ pub(super) fn prune_jobs(session: &Session, going: &Going) -> Vec<Job> {
                         generation: 0,
                         input: String::new(),
                         created: None,
-                        claims: BTreeSet::new(),
-                        supersedes: BTreeSet::new(),
+                        claims: Set::new(),
+                        supersedes: Set::new(),
                         adopt: session.adopt.clone(),
                         unless_head: BTreeSet::new(),
-                        roots: BTreeMap::new(),
+                        roots: Map::new(),
                     })
                 });
                 change.roots.insert(site.root.clone(), Vec::new());

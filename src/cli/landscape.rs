@@ -46,7 +46,7 @@ pub(super) fn for_rendering(input: &mut Input) -> Result<Landscape, String> {
     only_store("/", &args)
 }
 
-fn only_store(given: &str, args: &StoreArgs) -> Result<Landscape, String> {
+pub(super) fn only_store(given: &str, args: &StoreArgs) -> Result<Landscape, String> {
     let is_url = given.contains("://");
     if given.is_empty() {
         return Err("--store is empty".into());

@@ -10,6 +10,7 @@
 //! | `problem`, `report`, `console`, `progress` | what people and scripts are told |
 //! | the rest | a subcommand each |
 
+mod ahead;
 mod apply;
 mod args;
 mod completions;

@@ -6,6 +6,7 @@ use std::path::Path;
 use k8s_openapi::api::core::v1::Secret;
 use url::Url;
 
+use super::ahead::Ahead;
 use super::credentials::{Environment, Helper, git_proxy};
 use super::input::Object;
 use super::landscape::local_path;
@@ -45,11 +46,13 @@ pub(super) struct Opener<'a> {
     /// What the environment gives for `--store`, and for that alone: a store in the input could be any
     /// server, and Git's helpers know which one a password is for.
     pub(super) environment: Environment,
+    /// What was read already.
+    pub(super) ahead: Ahead,
 }
 
 impl Opener<'_> {
     /// Opens `branch`.
-    pub(super) fn open(&self, branch: &Branch) -> Result<Opened, Error> {
+    pub(super) fn open(&mut self, branch: &Branch) -> Result<Opened, Error> {
         let store = self.landscape.store_for(branch).ok_or_else(|| Error::NotFound("no store names it".into()))?;
         let mut access = store.access(self.known_credentials(store)?, self.signing(store)?);
         if access.url.starts_with("http") {
@@ -107,9 +110,9 @@ impl Opener<'_> {
 
     /// Connects as git does: without credentials if the server asks for none, or else with what the
     /// helpers know.
-    fn connect(&self, access: &Access) -> Result<Engine, Error> {
+    fn connect(&mut self, access: &Access) -> Result<Engine, Error> {
         let progress = Progress::start(format!("reading {}", access.url));
-        let mut engine = Engine::open(access.clone())?;
+        let mut engine = self.ahead.open(access)?;
         let first = self.reach(&mut engine);
         drop(progress);
         match first {
@@ -170,7 +173,7 @@ fn with_origin(why: String, credentials: &Credentials) -> Error {
 }
 
 /// Whether nothing is there, or an empty directory.
-fn is_absent(path: &Path) -> bool {
+pub(super) fn is_absent(path: &Path) -> bool {
     match std::fs::read_dir(path) {
         Ok(mut entries) => entries.next().is_none(),
         Err(_) => std::fs::symlink_metadata(path).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound),

@@ -41,7 +41,7 @@ pub(super) fn run(args: &RenderArgs) -> Answer {
 }
 
 fn render<'a>(input: &mut Input, settings: &Settings, landscape: &'a Landscape) -> Rendering<'a> {
-    let mut known = Known::of(peers(settings, &input.requests));
+    let mut known = Known::of(peers(settings, &input.requests).into());
     let mut rendering = Rendering::new(landscape);
     for asked in std::mem::take(&mut input.requests) {
         let subject = asked.subject();

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
+use super::ahead::Ahead;
 use super::args::{InputArgs, StoreArgs};
 use super::console;
 use super::credentials::Environment;
@@ -25,7 +27,7 @@ pub(super) struct Session {
     pub(super) writer: String,
     pub(super) adopt: Vec<String>,
     /// The requests of the input, as they find each other.
-    peers: Peers,
+    peers: Arc<Peers>,
 }
 
 /// Reads settings and input.
@@ -50,6 +52,7 @@ impl Session {
     /// Opens every store there is: what is recorded in one decides what belongs into another.
     pub(super) fn open(
         args: &StoreArgs,
+        ahead: Ahead,
         input: &mut Input,
         settings: Settings,
         ignore_foreign: bool,
@@ -69,10 +72,11 @@ impl Session {
         let from_flag = args.store.is_some();
         let over_ssh = landscape.stores.values().any(|store| store.auth.method == AuthMethod::Ssh);
         let environment = if from_flag { Environment::read(over_ssh)? } else { Environment::default() };
-        let opener = Opener { landscape: &landscape, secrets: &input.secrets, purpose, from_flag, environment };
+        let secrets = &input.secrets;
+        let mut opener = Opener { landscape: &landscape, secrets, purpose, from_flag, environment, ahead };
         let names: std::collections::BTreeSet<Branch> = landscape.stores.values().map(|s| s.branch.clone()).collect();
         let branches = names.into_iter().map(|branch| (branch.clone(), opener.open(&branch))).collect();
-        let peers = peers(&settings, &input.requests);
+        let peers = Arc::new(peers(&settings, &input.requests));
         Ok(Self { settings, landscape, branches, writer: args.writer.clone(), adopt, peers })
     }
 
@@ -122,7 +126,7 @@ impl Session {
 
     /// What is recorded, as the street reads it, without the requests that are about to go.
     pub(super) fn known(&self, going: impl Fn(&RequestKey) -> bool) -> Known {
-        let mut known = Known::of(self.peers.clone());
+        let mut known = Known::of(Arc::clone(&self.peers));
         for (branch, opened) in &self.branches {
             let Ok(opened) = opened else {
                 let sites = self.landscape.stores.values().map(StateStore::site);

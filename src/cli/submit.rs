@@ -91,7 +91,7 @@ fn submit_some(session: &mut Session, jobs: &mut [Job], which: &[usize], mode: M
     let mut first: Batches = BTreeMap::new();
     for &i in which {
         for (branch, change) in std::mem::take(&mut jobs[i].desired.changes) {
-            first.entry(branch).or_default().push((i, *change));
+            first.entry(branch).or_insert_with(|| Vec::with_capacity(which.len())).push((i, *change));
         }
     }
     for (branch, i, change) in run(session, first, mode, all) {

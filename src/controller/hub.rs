@@ -23,7 +23,7 @@ use crate::promises::{self, Promise, Request};
 use crate::store::writer::{Event, Ticket, Writer};
 use crate::store::{self, Access, Heads};
 use crate::street::{self, Desired, Failure, View};
-use crate::values::{Owner, RelPath, RequestKey};
+use crate::values::{Owner, RelPath, RequestKey, Set};
 
 /// Where a request stands, as far as its status is concerned.
 pub(super) enum Step {
@@ -82,15 +82,14 @@ impl Hub {
         match street::desire(promise, request, self.view(&state)) {
             Ok(desired) => {
                 // What is chosen here must not be chosen for another while it is on its way.
-                let claims: BTreeSet<Claim> =
-                    desired.changes.values().flat_map(|change| &change.claims).cloned().collect();
+                let claims: Set<Claim> = desired.changes.values().flat_map(|change| &change.claims).cloned().collect();
                 let is_recorded =
                     claims.iter().all(|c| state.known.recorded_claims(&request.key).any(|known| known == c));
-                state.known.reserve(&request.key, if is_recorded { const { &BTreeSet::new() } } else { &claims });
+                state.known.reserve(&request.key, if is_recorded { const { &Set::new() } } else { &claims });
                 self.pursue(&mut state, &request.key, desired, request, false)
             }
             Err(failure) => {
-                state.known.reserve(&request.key, &BTreeSet::new());
+                state.known.reserve(&request.key, &Set::new());
                 state.requests.remove(&request.key);
                 if failure.reason() == "Conflict" {
                     state.contested.insert(request.key.clone());
@@ -114,7 +113,7 @@ impl Hub {
             return Step::Waiting;
         }
         // The records hold its claims until the remote has dropped them; then others may have them at once.
-        state.known.reserve(&request.key, &BTreeSet::new());
+        state.known.reserve(&request.key, &Set::new());
         state.recall(&request.key, recorded);
         let desired = match state.requests.get(&request.key) {
             // What is being removed must not shrink while it is under way: Known forgets as it goes.
@@ -145,13 +144,13 @@ impl Hub {
         let mut state = self.state();
         state.requests.remove(key);
         state.contested.remove(key);
-        state.known.reserve(key, &BTreeSet::new());
+        state.known.reserve(key, &Set::new());
     }
 
     /// A request is there, or has changed: those that have to do with it are looked at again.
     pub(super) fn meet(&self, promise: &dyn Promise, request: &Request) {
         let peer = Peer { created: request.created, ..promise.peer(request, &self.settings) };
-        let concerned = self.state().known.peers.arrive(&request.key, peer);
+        let concerned = self.state().known.peers_mut().arrive(&request.key, peer);
         for other in &concerned {
             self.look_at(other);
         }
@@ -159,7 +158,7 @@ impl Hub {
 
     /// A request is gone from the cluster.
     pub(super) fn part(&self, key: &RequestKey) {
-        let concerned = self.state().known.peers.leave(key);
+        let concerned = self.state().known.peers_mut().leave(key);
         for other in &concerned {
             self.look_at(other);
         }
@@ -277,7 +276,7 @@ impl Hub {
         if let Ok(receipt) = &outcome {
             state.record(&branch, &change);
             if state.requests.get(&key).is_some_and(|progress| progress.ticket == id) {
-                state.known.reserve(&key, &BTreeSet::new());
+                state.known.reserve(&key, &Set::new());
             }
             tracing::debug!(request = %key, store = %branch, commit = receipt.commit, files = receipt.files_changed, "confirmed");
         }
@@ -296,7 +295,7 @@ impl Hub {
                 // The records hold what the memory does not: they are read again, once for each wish.
                 if state.requests.get(&key).is_some_and(Progress::is_fresh) {
                     state.read.retain(|site| site.branch != branch);
-                    state.known.reserve(&key, &BTreeSet::new());
+                    state.known.reserve(&key, &Set::new());
                     self.look_at_stores_of(&state, &branch);
                 }
             }

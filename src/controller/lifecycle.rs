@@ -21,7 +21,7 @@ use crate::known::{KnownPlace, Site};
 use crate::placement::{Branch, Remote};
 use crate::promises::{Promise, Request};
 use crate::store::{Footprint, Receipt};
-use crate::values::{RelPath, RequestKey, Timestamp};
+use crate::values::{RelPath, RequestKey, Set, Timestamp};
 
 /// The conditions of a request, all alike for now: what Kratix's users wait for means that the remote
 /// holds the commit.
@@ -310,7 +310,7 @@ fn recorded(object: &DynamicObject) -> Vec<KnownPlace> {
         .filter_map(|place| {
             let branch = Branch { remote: Remote::new(&place.repository), name: place.branch };
             let root = RelPath::lenient(place.store_path.as_deref().unwrap_or_default()).ok()?;
-            let mut directories: BTreeSet<String> = place.directories.into_iter().collect();
+            let mut directories: Set<String> = place.directories.into_iter().collect();
             if directories.is_empty() {
                 directories.insert(String::new());
             }

@@ -186,7 +186,7 @@ impl Progress {
 mod tests {
     use super::*;
     use crate::placement::Remote;
-    use crate::values::{Owner, RequestKey, Timestamp};
+    use crate::values::{Map, Owner, RequestKey, Set, Timestamp};
 
     fn branch(name: &str) -> Branch {
         Branch { remote: Remote::new("https://git.example/state"), name: name.into() }
@@ -201,11 +201,11 @@ mod tests {
             generation: 1,
             input: String::new(),
             created: None,
-            claims: BTreeSet::new(),
-            supersedes: BTreeSet::new(),
+            claims: Set::new(),
+            supersedes: Set::new(),
             adopt: Vec::new(),
             unless_head: BTreeSet::new(),
-            roots: BTreeMap::new(),
+            roots: Map::new(),
         }
     }
 

@@ -1,13 +1,13 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use crate::manifest::Claim;
-use crate::values::RequestKey;
+use crate::values::{RequestKey, Set};
 
 /// Who holds which identity, asked from either side.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Claims {
     holders: HashMap<Claim, RequestKey>,
-    held: HashMap<RequestKey, BTreeSet<Claim>>,
+    held: HashMap<RequestKey, Set<Claim>>,
 }
 
 impl Claims {

@@ -5,10 +5,11 @@ mod claims;
 mod peers;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::manifest::Claim;
 use crate::store::{Change, Record};
-use crate::values::{Branch, RelPath, RequestKey};
+use crate::values::{Branch, RelPath, RequestKey, Set};
 use claims::Claims;
 pub use peers::{Peer, Peers};
 
@@ -27,7 +28,7 @@ pub struct KnownPlace {
     /// The destination's name.
     pub destination: String,
     /// The output directories that were routed there; `""`: the rest.
-    pub directories: BTreeSet<String>,
+    pub directories: Set<String>,
     /// Where that is.
     pub site: Site,
 }
@@ -66,13 +67,18 @@ pub struct Known {
     unread: BTreeSet<Site>,
     left_over: HashMap<Site, HashSet<RequestKey>>,
     /// The requests that there are.
-    pub peers: Peers,
+    pub peers: Arc<Peers>,
 }
 
 impl Known {
     /// Nothing but that these requests are there.
-    pub fn of(peers: Peers) -> Self {
+    pub fn of(peers: Arc<Peers>) -> Self {
         Self { peers, ..Self::default() }
+    }
+
+    /// The requests that there are, to be changed.
+    pub fn peers_mut(&mut self) -> &mut Peers {
+        Arc::make_mut(&mut self.peers)
     }
 
     /// Remembers a place and the claims of its owner.
@@ -83,12 +89,14 @@ impl Known {
         self.residents.entry(request.namespace.clone()).or_default().insert(request.clone());
         let places = self.places.entry(request.clone()).or_default();
         if !places.contains(&place) {
+            // Most have one, and there are ten thousand of these.
+            places.reserve_exact(1);
             places.push(place);
         }
     }
 
     /// Remembers what a request is about to claim, in place of what it was about to before.
-    pub fn reserve(&mut self, request: &RequestKey, claims: &BTreeSet<Claim>) {
+    pub fn reserve(&mut self, request: &RequestKey, claims: &Set<Claim>) {
         self.reserved.release(request);
         for claim in claims {
             self.reserved.hold(request, claim);
@@ -202,10 +210,10 @@ mod tests {
     fn place(root: &str) -> KnownPlace {
         let branch = Branch { remote: Remote::new("https://git.example/state"), name: "main".into() };
         let site = Site { branch, root: root.parse().expect("a path") };
-        KnownPlace { destination: "d".into(), directories: BTreeSet::new(), site }
+        KnownPlace { destination: "d".into(), directories: Set::new(), site }
     }
 
-    fn claims(names: &[&str]) -> BTreeSet<Claim> {
+    fn claims(names: &[&str]) -> Set<Claim> {
         names.iter().map(|name| Claim::new("vip", name)).collect()
     }
 

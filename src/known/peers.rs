@@ -1,7 +1,7 @@
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use crate::manifest::Claim;
-use crate::values::{RequestKey, Timestamp};
+use crate::values::{RequestKey, Set, Timestamp};
 
 /// What other requests need to know of a request.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -9,9 +9,9 @@ pub struct Peer {
     /// When it was created; absent counts as youngest.
     pub created: Option<Timestamp>,
     /// By what others find it.
-    pub offers: BTreeSet<Claim>,
+    pub offers: Set<Claim>,
     /// What it looks for among others: it is looked at again when one that offers this comes or goes.
-    pub asks: BTreeSet<Claim>,
+    pub asks: Set<Claim>,
 }
 
 /// The requests that there are, by name and by what they offer and ask.

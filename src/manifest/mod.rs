@@ -4,13 +4,13 @@
 pub mod read;
 pub mod write;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::values::{RelPath, RequestKey};
+use crate::values::{RelPath, RequestKey, Set};
 
 /// The content of one rendered file, before policy has seen it.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,7 +30,7 @@ pub struct Output {
     /// several is its directory, by which it can be routed to another destination.
     pub files: BTreeMap<RelPath, Content>,
     /// Identities this request needs for itself alone.
-    pub claims: BTreeSet<Claim>,
+    pub claims: Set<Claim>,
     /// What else is known at rendering time and belongs in the status, merged into `status`.
     pub facts: BTreeMap<String, Value>,
     /// What its author should know although all is well: a field without effect.
@@ -38,7 +38,7 @@ pub struct Output {
     /// For a request that is made of others: whose work a top-level directory is, for the labels of the objects in it.
     pub parts: BTreeMap<String, Part>,
     /// Requests that this one renders all of: what they had, recorded or left by Kratix, goes with its commit.
-    pub supersedes: BTreeSet<RequestKey>,
+    pub supersedes: Set<RequestKey>,
 }
 
 /// A part of a request, as if it were a request of its own.

@@ -5,7 +5,6 @@
 mod compose;
 mod scalar;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -62,7 +61,8 @@ impl From<ScanError> for Fault {
 /// Where the fields of a document stand.
 #[derive(Clone, Debug, Default)]
 pub struct Positions {
-    fields: Arc<HashMap<String, Mark>>,
+    /// By field, in order: as many as the document has fields, for as long as the request is known.
+    fields: Arc<[(Box<str>, Mark)]>,
     /// The field of the document that is looked at as if it were one.
     root: String,
 }
@@ -75,12 +75,24 @@ struct Mark {
 }
 
 impl Positions {
+    /// Of marks as they were met; the first of a field counts.
+    fn new(mut marks: Vec<(Box<str>, Mark)>) -> Self {
+        marks.sort_by(|a, b| a.0.cmp(&b.0));
+        marks.dedup_by(|later, first| later.0 == first.0);
+        Self { fields: marks.into(), root: String::new() }
+    }
+
+    fn mark(&self, field: &str) -> Option<&Mark> {
+        let found = self.fields.binary_search_by(|(known, _)| known.as_ref().cmp(field));
+        found.ok().map(|at| &self.fields[at].1)
+    }
+
     /// Where `field` (`spec.members[2]`, empty: the document) stands, or the nearest field around it.
     pub fn of(&self, field: &str) -> Option<Position> {
         let whole = self.whole(field);
         let mut path = whole.as_str();
         loop {
-            if let Some(mark) = self.fields.get(path) {
+            if let Some(mark) = self.mark(path) {
                 return Some(mark.position);
             }
             if path.is_empty() {
@@ -92,7 +104,7 @@ impl Positions {
 
     /// The words of `field` as they stand in the file, if they were unquoted and are not a text: `no`.
     pub fn unquoted(&self, field: &str) -> Option<&str> {
-        self.fields.get(&self.whole(field))?.plain.as_deref()
+        self.mark(&self.whole(field))?.plain.as_deref()
     }
 
     /// What lies below `field`, as a document of its own.

@@ -1,10 +1,8 @@
-use std::collections::BTreeMap;
-
 use serde_json::json;
 
 use super::{Destination, Layout};
 use crate::manifest::write::to_yaml;
-use crate::values::RelPath;
+use crate::values::{Map, RelPath};
 
 /// The files that keep a destination's folders from being empty, below the repository's root:
 /// Kratix's two canaries at Kratix's paths, or a `.keep` in each folder where `initWorkloads` is off.
@@ -12,7 +10,7 @@ use crate::values::RelPath;
 ///
 /// Paths: `createDependenciesPathWithExample` in Kratix's `destination_controller.go`; only the nested
 /// layout has the two folders.
-pub fn workload_files(destination: &Destination, root: &RelPath) -> BTreeMap<RelPath, Vec<u8>> {
+pub fn workload_files(destination: &Destination, root: &RelPath) -> Map<RelPath, Vec<u8>> {
     let namespace = json!({
         "apiVersion": "v1",
         "kind": "Namespace",

@@ -1,9 +1,7 @@
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::{Destination, Error, Group, Layout};
 use crate::policy::{Checked, CheckedFile};
 use crate::store::{Footprint, Place};
-use crate::values::{RelPath, RequestKey};
+use crate::values::{Map, RelPath, RequestKey};
 
 /// Lays the files of `groups` out at a destination, in its layout.
 pub(super) fn lay_out(
@@ -33,7 +31,7 @@ pub(super) fn lay_out(
         destination: destination.name.clone(),
         directories: groups.iter().map(|g| g.directory.clone()).collect(),
         footprint,
-        objects: files.iter().filter_map(|(_, f)| f.object.clone()).collect::<BTreeSet<_>>(),
+        objects: files.iter().filter_map(|(_, f)| f.object.clone()).collect(),
     })
 }
 
@@ -43,7 +41,7 @@ fn request_directory(request: &RequestKey, destination: &Destination) -> Result<
     parse(&format!("resources/{namespace}/{promise}/{name}"), destination)
 }
 
-fn flat(files: &[(&RelPath, &CheckedFile)], destination: &Destination) -> Result<BTreeMap<RelPath, Vec<u8>>, Error> {
+fn flat(files: &[(&RelPath, &CheckedFile)], destination: &Destination) -> Result<Map<RelPath, Vec<u8>>, Error> {
     files
         .iter()
         .map(|(path, file)| {

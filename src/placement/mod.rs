@@ -14,7 +14,7 @@ use crate::error::{Explain, Retry};
 use crate::known::{Known, KnownPlace, Site};
 use crate::policy::Checked;
 use crate::store::Place;
-use crate::values::{Labels, RelPath, RequestKey};
+use crate::values::{Labels, Map, RelPath, RequestKey};
 
 pub use crate::values::{Branch, Remote};
 pub use canary::workload_files;
@@ -48,7 +48,7 @@ impl Landscape {
 pub struct Placement {
     /// For each branch and store root the places that this request has there. A root without places
     /// is one to be cleared in the same commit: the request has moved within the branch.
-    pub branches: BTreeMap<Branch, BTreeMap<RelPath, Vec<Place>>>,
+    pub branches: Map<Branch, Map<RelPath, Vec<Place>>>,
     /// Places in other branches that are to be cleared once the new ones are confirmed.
     pub leave: BTreeSet<Site>,
     /// Destinations that are kept although their labels no longer match, in words.

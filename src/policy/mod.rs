@@ -10,20 +10,20 @@ mod secrets;
 mod templates;
 mod tokens;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::config::Settings;
 use crate::error::{Invalid, Mistake};
 use crate::manifest::write::to_yaml;
 use crate::manifest::{Claim, Content, Output};
-use crate::values::{RelPath, RequestKey};
+use crate::values::{RelPath, RequestKey, Set};
 
 /// An [`Output`] that passed every rule, labelled and serialised.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checked {
     files: BTreeMap<RelPath, CheckedFile>,
-    claims: BTreeSet<Claim>,
-    supersedes: BTreeSet<RequestKey>,
+    claims: Set<Claim>,
+    supersedes: Set<RequestKey>,
 }
 
 /// One file that passed every rule.
@@ -46,12 +46,12 @@ impl Checked {
     }
 
     /// The identities the request claims among its writer's requests.
-    pub fn claims(&self) -> &BTreeSet<Claim> {
+    pub fn claims(&self) -> &Set<Claim> {
         &self.claims
     }
 
     /// The requests whose work this is as well.
-    pub fn supersedes(&self) -> &BTreeSet<RequestKey> {
+    pub fn supersedes(&self) -> &Set<RequestKey> {
         &self.supersedes
     }
 }

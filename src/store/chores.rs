@@ -1,6 +1,5 @@
 //! A store's housekeeping, beside the owners' changes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use git2::ObjectType;
@@ -10,7 +9,7 @@ use super::index::join;
 use super::records::{Record, RecordedPlace};
 use super::stage::{Effect, Stage};
 use super::{Chore, Error};
-use crate::values::RelPath;
+use crate::values::{Map, RelPath};
 
 impl Stage<'_> {
     /// Does a chore wholly or not at all.
@@ -33,7 +32,7 @@ impl Stage<'_> {
         }
     }
 
-    fn ensure(&mut self, files: &BTreeMap<RelPath, Vec<u8>>) -> Result<Effect, Error> {
+    fn ensure(&mut self, files: &Map<RelPath, Vec<u8>>) -> Result<Effect, Error> {
         let mut effect = Effect::default();
         let mut absent = Vec::new();
         for (path, bytes) in files {

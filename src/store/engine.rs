@@ -2,7 +2,7 @@
 //! to it in memory, and publishes the result by compare-and-swap.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::heads::Heads;
 use super::split::Refused;
 use super::stage::{Indexes, Stage};
 use super::{Access, Change, Chore, Error, Outcome, Record};
-use crate::values::{Owner, RelPath, RequestKey};
+use crate::values::{Map, Owner, RelPath, RequestKey};
 
 /// How often a commit is built anew because the branch moved meanwhile.
 const ATTEMPTS: u32 = 10;
@@ -358,7 +358,7 @@ fn heeding_head<'a>(changes: &'a [Change], head: &str, is_anothers: bool) -> Cow
         return Cow::Borrowed(changes);
     }
     let heeding = |change: &Change| {
-        let roots = if spares(change) { BTreeMap::new() } else { change.roots.clone() };
+        let roots = if spares(change) { Map::new() } else { change.roots.clone() };
         Change { roots, ..change.clone() }
     };
     changes.iter().map(heeding).collect()

@@ -5,6 +5,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use git2::Oid;
+use rayon::prelude::*;
 
 use super::git::objects::Objects;
 use super::git::tree::{Dir, Entry, Leaf, Work};
@@ -61,6 +62,7 @@ impl Index {
             _ => return Err(strange(&owners)),
         }
         let Some(dir) = work.dir(objects, &owners)? else { return Ok(index) };
+        let mut found = Vec::new();
         for (shard, entry) in dir.entries(objects)?.iter_mut() {
             let shard = format!("{owners}/{}", String::from_utf8_lossy(shard));
             let Entry::Dir(shard_dir) = entry else { return Err(strange(&shard)) };
@@ -70,10 +72,14 @@ impl Index {
                 if leaf.oddity().is_some() {
                     return Err(strange(&path));
                 }
-                let record = Record::from_bytes(&objects.read(leaf.id)?.bytes, &path)?;
-                let owner = record.owner.clone();
-                index.set(&owner, Some(Arc::new(record)));
+                found.push((path, objects.read(leaf.id)?.bytes));
             }
+        }
+        let read = |(path, bytes): (String, Vec<u8>)| Record::from_bytes(&bytes, &path);
+        let records: Vec<_> = found.into_par_iter().with_min_len(64).map(read).collect();
+        for record in records {
+            let record = record?;
+            index.set(&record.owner.clone(), Some(Arc::new(record)));
         }
         Ok(index)
     }

@@ -24,11 +24,11 @@ mod preview;
 mod split;
 mod stage;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::error::{Explain, Retry};
 use crate::manifest::Claim;
-use crate::values::{Owner, RelPath, RequestKey, Timestamp};
+use crate::values::{Map, Owner, RelPath, RequestKey, Set, Timestamp};
 
 pub use access::Access;
 pub use credentials::{AuthMethod, Credentials, GithubApp, SigningKey, SshLogin};
@@ -54,9 +54,9 @@ pub struct Change {
     /// Of two new owners that want the same, the older has it; absent counts as youngest, ties are decided by the key.
     pub created: Option<Timestamp>,
     /// Identities claimed among this writer's requests.
-    pub claims: BTreeSet<Claim>,
+    pub claims: Set<Claim>,
     /// Requests whose work is part of this one: what is recorded for them under the same roots is taken over.
-    pub supersedes: BTreeSet<RequestKey>,
+    pub supersedes: Set<RequestKey>,
     /// Writers whose records of the same request are taken over.
     pub adopt: Vec<String>,
     /// If the branch's head is one of these commits, nothing is changed: for a removal from a place
@@ -65,7 +65,7 @@ pub struct Change {
     /// gone on meanwhile.
     pub unless_head: BTreeSet<String>,
     /// By store root (the state store's `path`): the places wanted there.
-    pub roots: BTreeMap<RelPath, Vec<Place>>,
+    pub roots: Map<RelPath, Vec<Place>>,
 }
 
 /// Files for one destination.
@@ -74,11 +74,11 @@ pub struct Place {
     /// The destination's name.
     pub destination: String,
     /// The output directories routed there, so that they stay there; `""` is everything not routed by name.
-    pub directories: BTreeSet<String>,
+    pub directories: Set<String>,
     /// What to write; paths are relative to the store's root and include the destination's path.
     pub footprint: Footprint,
     /// `group/kind/namespace/name` of every Kubernetes object in it.
-    pub objects: BTreeSet<String>,
+    pub objects: Set<String>,
 }
 
 /// How files lie at a destination.
@@ -89,15 +89,15 @@ pub enum Footprint {
         /// The directory, below the store's root.
         dir: RelPath,
         /// Files below `dir`.
-        files: BTreeMap<RelPath, Vec<u8>>,
+        files: Map<RelPath, Vec<u8>>,
         /// Directories that go although nobody recorded them, if Kratix made them and nobody else has a part in
         /// them: those of the requests that this one supersedes.
-        clears: BTreeSet<RelPath>,
+        clears: Set<RelPath>,
     },
     /// Files among other people's: only these paths are touched.
     Shared {
         /// Files below the store's root.
-        files: BTreeMap<RelPath, Vec<u8>>,
+        files: Map<RelPath, Vec<u8>>,
     },
     /// Documents in a file made of many owners' documents, sorted by owner.
     Fragment {
@@ -114,7 +114,7 @@ pub enum Chore {
     /// These files must exist; written if absent, never overwritten, owned by nobody: the canaries.
     Ensure {
         /// Below the repository's root.
-        files: BTreeMap<RelPath, Vec<u8>>,
+        files: Map<RelPath, Vec<u8>>,
     },
     /// A destination goes: all places that `writer` recorded for it under `root` are dropped.
     Retire {
@@ -127,7 +127,7 @@ pub enum Chore {
         /// Whether the files stay (they are nobody's from then on) or go.
         keep_files: bool,
         /// Files (below the repository's root) that go too if they still hold exactly these bytes: the canaries.
-        canaries: BTreeMap<RelPath, Vec<u8>>,
+        canaries: Map<RelPath, Vec<u8>>,
     },
 }
 

@@ -12,7 +12,7 @@ use super::kratix;
 use super::records::{DIR, Fragment, Record, RecordedPlace};
 use super::stage::{Effect, Stage, is_removal};
 use super::{Change, Error, Footprint, Place};
-use crate::values::RelPath;
+use crate::values::{Map, RelPath, Set};
 
 /// What the owner's records say it has at a root, its own and those it takes over.
 struct Had {
@@ -114,7 +114,7 @@ impl Stage<'_> {
                 objects: place.objects.clone(),
                 dir: None,
                 tree: None,
-                files: BTreeSet::new(),
+                files: Set::new(),
                 fragment: None,
             };
             match &place.footprint {
@@ -191,7 +191,7 @@ impl Stage<'_> {
     }
 
     /// Removes directories of Kratix's making that no other owner has a part in.
-    fn clear(&mut self, root: &RelPath, dirs: &BTreeSet<RelPath>, had: &Had, effect: &mut Effect) -> Result<(), Error> {
+    fn clear(&mut self, root: &RelPath, dirs: &Set<RelPath>, had: &Had, effect: &mut Effect) -> Result<(), Error> {
         for dir in dirs {
             let objects = self.objects;
             let index = self.index(root);
@@ -214,7 +214,7 @@ impl Stage<'_> {
         &mut self,
         root: &RelPath,
         dir: &RelPath,
-        files: &BTreeMap<RelPath, Vec<u8>>,
+        files: &Map<RelPath, Vec<u8>>,
         had: &Had,
         effect: &mut Effect,
     ) -> Result<Option<Oid>, Error> {

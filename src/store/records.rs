@@ -1,6 +1,5 @@
 //! Ownership records: one small file per owner below `<store root>/.kept/`.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
@@ -8,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::Error;
 use crate::manifest::Claim;
-use crate::values::{Owner, RelPath};
+use crate::values::{Owner, RelPath, Set};
 
 /// The directory of a store root that is kept's own.
 pub(crate) const DIR: &str = ".kept";
@@ -25,7 +24,7 @@ pub struct Record {
     pub uid: String,
     /// The identities it holds.
     #[serde(default)]
-    pub claims: BTreeSet<Claim>,
+    pub claims: Set<Claim>,
     /// Where its files lie.
     pub places: Vec<RecordedPlace>,
 }
@@ -37,10 +36,10 @@ pub struct RecordedPlace {
     /// The destination's name.
     pub destination: String,
     /// The output directories routed there (`""`: the rest).
-    pub directories: BTreeSet<String>,
+    pub directories: Set<String>,
     /// Kubernetes objects in it.
     #[serde(default)]
-    pub objects: BTreeSet<String>,
+    pub objects: Set<String>,
     /// The directory it has to itself (nested layout).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dir: Option<RelPath>,
@@ -48,8 +47,8 @@ pub struct RecordedPlace {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tree: Option<String>,
     /// Its files among others' (flat layout).
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub files: BTreeSet<RelPath>,
+    #[serde(default, skip_serializing_if = "Set::is_empty")]
+    pub files: Set<RelPath>,
     /// Its part of an aggregated file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fragment: Option<Fragment>,
@@ -82,7 +81,9 @@ impl Record {
                  nothing is written below its store's path meanwhile"
             ))
         };
-        let record: Self = serde_json::from_slice(bytes).map_err(|e| damaged(&e.to_string()))?;
+        let mut record: Self = serde_json::from_slice(bytes).map_err(|e| damaged(&e.to_string()))?;
+        // What grew while it was read has room for more.
+        record.places.shrink_to_fit();
         if path.ends_with(&file_name(&record.owner)) {
             Ok(record)
         } else {

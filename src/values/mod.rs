@@ -3,10 +3,15 @@
 mod owner;
 mod path;
 mod remote;
+mod set;
 
 pub use owner::{Owner, RequestKey, Timestamp};
 pub use path::{PathError, RelPath};
 pub use remote::{Branch, Remote};
+pub use set::Set;
+
+/// A small map as a list in order, for the same reason as [`Set`].
+pub type Map<K, V> = litemap::LiteMap<K, V>;
 
 /// Labels as Kubernetes has them.
 pub type Labels = std::collections::BTreeMap<String, String>;

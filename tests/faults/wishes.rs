@@ -1,6 +1,5 @@
 //! Changes for engines: small requests in each layout, beside each other.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use kept::store::{Access, Change, Engine, Footprint};
@@ -69,7 +68,7 @@ pub(crate) fn wish(at: usize, version: usize) -> (Change, Vec<(String, String)>)
     let exclusive = |dir: &str| Footprint::Exclusive {
         dir: path(&format!("{dir}/{name}")),
         files: file_map(&[("a", &text("a")), ("b/c", &text("b/c"))]),
-        clears: BTreeSet::new(),
+        clears: kept::values::Set::new(),
     };
     match at % 3 {
         0 => (change.at("", exclusive("own")), files(&format!("own/{name}/"), &["a", "b/c"])),

@@ -6,7 +6,7 @@ use kept::config::Settings;
 use kept::known::{Known, Peer};
 use kept::manifest::{Claim, Output, Part};
 use kept::promises::{self, Refusal, Request};
-use kept::values::RequestKey;
+use kept::values::{RequestKey, Set};
 use serde_json::{Value, json};
 
 use crate::support::{arrive, at, demo, mistakes, promise, record, render, render_with, request};
@@ -37,7 +37,7 @@ fn other(kind: &str, namespace: &str, name: &str, spec: Value) -> Request {
 
 fn other_arrives(known: &mut Known, request: &Request) {
     let promise = promises::by_kind("platform.integratn.tech", &request.kind).expect("it is served");
-    known.peers.arrive(&request.key, promise.peer(request, &Settings::default()));
+    known.peers_mut().arrive(&request.key, promise.peer(request, &Settings::default()));
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn it_claims_and_offers_what_is_its_own_alone() {
 #[test]
 fn it_stands_for_what_v1_had_requests_for() {
     let me = demo(json!({ "targetNamespace": "media", "projectName": "films" }));
-    let mut wanted = BTreeSet::new();
+    let mut wanted = Set::new();
     for namespace in ["platform-requests", "media"] {
         for part in PARTS {
             let name = match part {
@@ -169,14 +169,14 @@ fn it_stands_for_what_v1_had_requests_for() {
         other_arrives(&mut known, request);
     }
     let asks_for_nothing = key("platform-requests", "vcluster-core", "demo");
-    known.peers.arrive(&asks_for_nothing, Peer::default());
+    known.peers_mut().arrive(&asks_for_nothing, Peer::default());
     wanted.remove(&about_another.key);
     wanted.remove(&asks_for_nothing);
     wanted.extend([by_another.key.clone(), project.key]);
     let elsewhere = demo(json!({ "targetNamespace": "media", "projectName": "films" }));
     // The one about another vcluster is other people's, and in the way.
     assert!(matches!(render_with(&elsewhere, &known), Err(Refusal::Invalid(_))));
-    known.peers.leave(&about_another.key);
+    known.peers_mut().leave(&about_another.key);
     wanted.insert(about_another.key);
     assert_eq!(render_with(&elsewhere, &known).expect("it renders").supersedes, wanted);
 }
@@ -322,7 +322,7 @@ fn a_namespace_with_other_peoples_requests_is_refused() {
     let me = request("shared", "demo", json!({ "name": "demo", "targetNamespace": "shared" }));
     render_with(&me, &Known::default()).expect("its own namespace, and nobody else there");
     let mut present = Known::default();
-    present.peers.arrive(&key("shared", "team", "payments"), Peer::default());
+    present.peers_mut().arrive(&key("shared", "team", "payments"), Peer::default());
     let mut recorded = Known::default();
     record(&mut recorded, &key("shared", "team", "payments"), &[]);
     for known in [present, recorded] {

@@ -131,5 +131,5 @@ pub(crate) fn record(known: &mut Known, request: &RequestKey, claims: &[Claim]) 
 pub(crate) fn arrive(known: &mut Known, request: &Request, minute: u32) {
     let mut peer = promise().peer(request, &Settings::default());
     peer.created = Some(format!("2026-01-01T00:{minute:02}:00Z").parse().expect("a time"));
-    known.peers.arrive(&request.key, peer);
+    known.peers_mut().arrive(&request.key, peer);
 }

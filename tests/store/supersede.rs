@@ -52,7 +52,7 @@ fn what_a_part_has_under_another_root_goes_by_a_removal_in_the_name_of_the_whole
     let repo = scratch.bare("r");
     let mut engine = open(&repo);
     let at = |root: &str, mut change: Change| {
-        change.roots = [(path(root), change.roots.remove(&path("")).unwrap())].into();
+        change.roots = [(path(root), change.roots.remove(&path("")).unwrap())].into_iter().collect();
         change
     };
     commit(&mut engine, at("other", part("d").uid("of-the-part")));

@@ -1,13 +1,13 @@
 //! Repositories to test on, and changes in few words.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use kept::manifest::Claim;
 use kept::store::{Access, Change, Credentials, Engine, Error, Footprint, Outcome, Place, Receipt};
-use kept::values::{Owner, RelPath, RequestKey};
+use kept::values::{Map, Owner, RelPath, RequestKey, Set};
 
 /// A directory that goes with the test.
 pub(crate) struct Scratch(tempfile::TempDir);
@@ -162,7 +162,7 @@ pub(crate) fn path(text: &str) -> RelPath {
     text.parse().unwrap()
 }
 
-pub(crate) fn file_map(files: &[(&str, &str)]) -> BTreeMap<RelPath, Vec<u8>> {
+pub(crate) fn file_map(files: &[(&str, &str)]) -> Map<RelPath, Vec<u8>> {
     files.iter().map(|(name, text)| (path(name), text.as_bytes().to_vec())).collect()
 }
 
@@ -178,21 +178,16 @@ pub(crate) fn change(name: &str) -> Change {
         generation: 0,
         input: String::new(),
         created: None,
-        claims: BTreeSet::new(),
-        supersedes: BTreeSet::new(),
+        claims: Set::new(),
+        supersedes: Set::new(),
         adopt: Vec::new(),
         unless_head: BTreeSet::new(),
-        roots: BTreeMap::from([(RelPath::root(), Vec::new())]),
+        roots: Map::from_iter([(RelPath::root(), Vec::new())]),
     }
 }
 
 pub(crate) fn place(footprint: Footprint) -> Place {
-    Place {
-        destination: "main".to_owned(),
-        directories: BTreeSet::from([String::new()]),
-        footprint,
-        objects: BTreeSet::new(),
-    }
+    Place { destination: "main".to_owned(), directories: Set::from([String::new()]), footprint, objects: Set::new() }
 }
 
 /// What tests say about a change, after [`change`].
@@ -216,7 +211,7 @@ impl Say for Change {
     }
 
     fn owns(self, dir: &str, files: &[(&str, &str)]) -> Self {
-        self.at("", Footprint::Exclusive { dir: path(dir), files: file_map(files), clears: BTreeSet::new() })
+        self.at("", Footprint::Exclusive { dir: path(dir), files: file_map(files), clears: Set::new() })
     }
 
     fn shares(self, files: &[(&str, &str)]) -> Self {
@@ -234,7 +229,7 @@ impl Say for Change {
     }
 
     fn object(mut self, object: &str) -> Self {
-        for place in self.roots.values_mut().flatten() {
+        for place in self.roots.iter_mut().flat_map(|(_, places)| places) {
             place.objects.insert(object.to_owned());
         }
         self

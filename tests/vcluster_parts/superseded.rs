@@ -80,7 +80,7 @@ fn the_oldest_of_two_orchestrators_is_the_parent() {
     let mut known = Known::default();
     for (request, created) in [(&younger, "2026-02-01T00:00:00Z"), (&older, "2026-01-01T00:00:00Z")] {
         let created = Some(created.parse().expect("a time"));
-        known.peers.arrive(request, Peer { created, offers: [part.clone()].into(), ..Peer::default() });
+        known.peers_mut().arrive(request, Peer { created, offers: [part.clone()].into(), ..Peer::default() });
     }
     assert_eq!(answer(kind, &spec, &known), Err(Refusal::Superseded(older)));
 }
@@ -91,9 +91,9 @@ fn whoever_waits_is_looked_at_again() {
     let wakes = |kind: &str, spec: &Value, comes: Claim| {
         let mut known = Known::default();
         let waiting = request(kind, "vcluster-dev", spec.clone());
-        known.peers.arrive(&waiting.key, promise(kind).peer(&waiting, &settings));
+        known.peers_mut().arrive(&waiting.key, promise(kind).peer(&waiting, &settings));
         let newcomer = Peer { offers: [comes].into(), ..Peer::default() };
-        known.peers.arrive(&key("vcluster-orchestrator", FREE, "d"), newcomer) == HashSet::from([waiting.key])
+        known.peers_mut().arrive(&key("vcluster-orchestrator", FREE, "d"), newcomer) == HashSet::from([waiting.key])
     };
     for (kind, spec, part) in parts() {
         assert!(wakes(kind, &spec, part), "{kind}");
@@ -114,7 +114,7 @@ fn a_core_offers_its_vcluster() {
     // What is done for it there may then be asked for there.
     let mut known = Known::default();
     let own = request("VClusterCore", "team-a", json!({ "name": "dev" }));
-    known.peers.arrive(&own.key, promise("VClusterCore").peer(&own, &settings));
+    known.peers_mut().arrive(&own.key, promise("VClusterCore").peer(&own, &settings));
     let spec = json!({ "name": "dev" });
     assert!(output("VClusterKubeconfigExternalSecret", "team-a", spec.clone(), &known).is_ok());
     assert!(!mistakes("VClusterKubeconfigExternalSecret", "team-b", spec, &known).is_empty());

@@ -91,7 +91,7 @@ pub(crate) fn offered(requests: &[(RequestKey, &[Claim])]) -> Known {
     let mut known = Known::default();
     for (request, offers) in requests {
         let offers = offers.iter().cloned().collect();
-        known.peers.arrive(request, Peer { offers, ..Peer::default() });
+        known.peers_mut().arrive(request, Peer { offers, ..Peer::default() });
     }
     known
 }

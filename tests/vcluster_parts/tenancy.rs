@@ -269,13 +269,13 @@ fn a_vcluster_has_its_namespace_for_itself() {
         ("VClusterKubeconfigExternalSecret", json!({ "name": "dev" })),
     ] {
         let part = request(kind, "vcluster-dev", spec);
-        known.peers.arrive(&part.key, promise(kind).peer(&part, &Settings::default()));
+        known.peers_mut().arrive(&part.key, promise(kind).peer(&part, &Settings::default()));
     }
     assert!(output("VClusterCore", "vcluster-dev", spec(), &known).is_ok());
     // A part of another vcluster is another request, even if it is called like one of this one's.
     let mut of_another = Known::default();
     let asks = [Claim::new("vcluster-part", "vcluster-dev/other")].into();
-    of_another.peers.arrive(&key("vcluster-coredns", "vcluster-dev", "dev"), Peer { asks, ..Peer::default() });
+    of_another.peers_mut().arrive(&key("vcluster-coredns", "vcluster-dev", "dev"), Peer { asks, ..Peer::default() });
     let found = mistakes("VClusterCore", FREE, spec(), &of_another);
     assert_mistake(&found, "spec.targetNamespace", "holds another request");
 }
@@ -286,9 +286,9 @@ fn a_core_is_looked_at_again_when_its_namespace_is_free() {
     let core = request("VClusterCore", FREE, json!({ "name": "dev", "targetNamespace": "vcluster-dev" }));
     let mut known = Known::default();
     let other = key("team", "vcluster-dev", "t");
-    known.peers.arrive(&other, Peer::default());
-    known.peers.arrive(&core.key, promise("VClusterCore").peer(&core, &settings));
-    assert_eq!(known.peers.leave(&other), [core.key].into());
+    known.peers_mut().arrive(&other, Peer::default());
+    known.peers_mut().arrive(&core.key, promise("VClusterCore").peer(&core, &settings));
+    assert_eq!(known.peers_mut().leave(&other), [core.key].into());
 }
 
 #[test]

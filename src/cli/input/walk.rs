@@ -1,8 +1,9 @@
 //! Finds the files that `-f` names.
 
-use std::collections::BTreeSet;
-use std::fs;
+use std::collections::HashSet;
+use std::fs::{self, DirEntry, Metadata};
 use std::io::{self, Read};
+use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::manifest::read::MAX_BYTES;
@@ -54,16 +55,24 @@ pub(super) fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, String> {
         if metadata.is_dir() {
             walk.directory(path, &mut Vec::new());
         } else {
-            walk.file(path);
+            walk.file(path, Some(identity(&metadata)));
         }
     }
     Ok(walk.found)
 }
 
+/// Device and inode.
+type Identity = (u64, u64);
+
+fn identity(about: &Metadata) -> Identity {
+    (about.dev(), about.ino())
+}
+
 #[derive(Default)]
 struct Walk {
     found: Vec<Source>,
-    seen: BTreeSet<PathBuf>,
+    /// Two names of one file are one file.
+    seen: HashSet<Identity>,
     stdin_taken: bool,
 }
 
@@ -76,20 +85,19 @@ impl Walk {
         Ok(())
     }
 
-    fn file(&mut self, path: &Path) {
-        // Two names of one file are one file; a pipe has no canonical path and needs none.
-        let identity = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        if self.seen.insert(identity) {
+    fn file(&mut self, path: &Path, identity: Option<Identity>) {
+        let is_new = identity.is_none_or(|identity| self.seen.insert(identity));
+        if is_new {
             let content = Content::File(path.to_owned());
             self.found.push(Source { name: path.display().to_string(), content });
         }
     }
 
     /// `above`: the directories on the way here, so that a symbolic link to one of them ends the walk.
-    fn directory(&mut self, path: &Path, above: &mut Vec<PathBuf>) {
-        let listed = fs::canonicalize(path).and_then(|identity| {
-            let entries = fs::read_dir(path)?.map(|e| e.map(|e| e.path())).collect::<io::Result<Vec<_>>>()?;
-            Ok((identity, entries))
+    fn directory(&mut self, path: &Path, above: &mut Vec<Identity>) {
+        let listed = fs::metadata(path).and_then(|about| {
+            let entries = fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
+            Ok((identity(&about), entries))
         });
         let (identity, mut entries) = match listed {
             Ok(listed) => listed,
@@ -102,18 +110,26 @@ impl Walk {
             return;
         }
         above.push(identity);
-        entries.sort();
+        entries.sort_by_cached_key(DirEntry::file_name);
         for entry in entries {
-            let name = entry.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+            let name = entry.file_name();
+            let (name, path) = (name.to_string_lossy(), entry.path());
             if name.starts_with('.') {
                 continue;
             }
-            match fs::metadata(&entry) {
-                Ok(m) if m.is_dir() => self.directory(&entry, above),
-                Ok(m) if m.is_file() && is_wanted(&name) => self.file(&entry),
+            // The directory itself says what a plain file is: ten thousand of them need not be asked.
+            if entry.file_type().is_ok_and(|kind| kind.is_file()) {
+                if is_wanted(&name) {
+                    self.file(&path, Some((identity.0, entry.ino())));
+                }
+                continue;
+            }
+            match fs::metadata(&path) {
+                Ok(about) if about.is_dir() => self.directory(&path, above),
+                Ok(about) if about.is_file() && is_wanted(&name) => self.file(&path, Some(self::identity(&about))),
                 Ok(_) => {}
                 // A link that leads nowhere may have led to a whole directory of requests.
-                Err(_) => self.file(&entry),
+                Err(_) => self.file(&path, None),
             }
         }
         above.pop();
@@ -127,7 +143,8 @@ fn is_wanted(name: &str) -> bool {
 
 /// Reads one byte more than is allowed, so that the reader can tell that there is more.
 fn read(from: impl Read) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    // Most files fit at once.
+    let mut bytes = Vec::with_capacity(4 << 10);
     from.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use granit_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
 use serde_json::{Map, Value};
@@ -43,7 +42,7 @@ struct Node {
 pub(super) struct Composer<'p, 'i> {
     parser: &'p mut Parser<'i, StrInput<'i>>,
     anchors: HashMap<usize, Anchored>,
-    positions: HashMap<String, Mark>,
+    marks: Vec<(Box<str>, Mark)>,
     path: String,
     aliased: usize,
     /// Inside what is positioned by something outside it: keys, and the values of merge keys.
@@ -57,7 +56,7 @@ impl<'p, 'i> Composer<'p, 'i> {
         Self {
             parser,
             anchors: HashMap::new(),
-            positions: HashMap::new(),
+            marks: Vec::new(),
             path: String::new(),
             aliased: 0,
             unmarked: 0,
@@ -72,8 +71,7 @@ impl<'p, 'i> Composer<'p, 'i> {
         self.mark(node.position, node.plain);
         // The end may be missing only if the stream is broken, which the next event then says.
         self.next()?;
-        let positions = Positions { fields: Arc::new(self.positions), root: String::new() };
-        Ok(Document { value: node.value, positions })
+        Ok(Document { value: node.value, positions: Positions::new(self.marks) })
     }
 
     fn next(&mut self) -> Composed<(Event<'i>, Span)> {
@@ -86,7 +84,7 @@ impl<'p, 'i> Composer<'p, 'i> {
 
     fn mark(&mut self, position: Position, plain: Option<String>) {
         if self.unmarked == 0 {
-            self.positions.entry(self.path.clone()).or_insert(Mark { position, plain });
+            self.marks.push((self.path.as_str().into(), Mark { position, plain }));
         }
     }
 

@@ -1,6 +1,6 @@
 //! The output: what each part renders, in a directory of its promise's name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use crate::promises::{
     argocd_application, argocd_project, vcluster, vcluster_argocd_cluster_registration as registration, vcluster_core,
     vcluster_coredns, vcluster_kubeconfig_external_secret as kubeconfig, vcluster_kubeconfig_sync as kubeconfig_sync,
 };
-use crate::values::{Labels, RelPath};
+use crate::values::{Labels, RelPath, Set};
 
 /// The finalizer by which Argo CD removes what an Application has deployed.
 const RESOURCES_FINALIZER: &str = "resources-finalizer.argocd.argoproj.io";
@@ -49,7 +49,7 @@ pub(super) fn compose(mut plan: Plan, settings: &VclusterSettings) -> Output {
 }
 
 /// What the vcluster needs for itself alone.
-fn claims(plan: &Plan) -> BTreeSet<Claim> {
+fn claims(plan: &Plan) -> Set<Claim> {
     let server = vcluster::server(&plan.exposed.server);
     plan.identity.claims().into_iter().chain(plan.vip.map(network::claim)).chain([server]).collect()
 }

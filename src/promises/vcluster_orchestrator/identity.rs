@@ -7,7 +7,7 @@ use crate::manifest::Claim;
 use crate::promises::vcluster::{
     application_part, is_part, parts, project_part, target_namespace, vcluster, vcluster_part,
 };
-use crate::values::RequestKey;
+use crate::values::{RequestKey, Set};
 
 /// The promises whose work this one does, by the names that v1 gave them. They are the directories of its
 /// output too.
@@ -56,7 +56,7 @@ impl Identity {
     }
 
     /// Its claims: on its name, its namespace, and on all that v1 had requests of their own for.
-    pub(super) fn claims(&self) -> BTreeSet<Claim> {
+    pub(super) fn claims(&self) -> Set<Claim> {
         let parts = self.namespaces().into_iter().flat_map(|namespace| {
             [
                 vcluster_part(namespace, &self.name),
@@ -84,7 +84,7 @@ impl Identity {
     /// The requests whose work this is as well: those that v1 wrote, whether they are there still or only
     /// what they had, and all others that ask for a part of it. One that has such a name and is about
     /// something else is left alone.
-    pub(super) fn superseded(&self, known: &Known) -> BTreeSet<RequestKey> {
+    pub(super) fn superseded(&self, known: &Known) -> Set<RequestKey> {
         let parts: Vec<(RequestKey, Claim)> =
             self.namespaces().into_iter().flat_map(|ns| parts(ns, &self.name, &self.project)).collect();
         let asking = parts.iter().flat_map(|(_, part)| known.peers.asking(part)).cloned();

@@ -1,6 +1,5 @@
 //! The plan: every default, preset and derived name of a vcluster resolved.
 
-use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use serde_json::Value;
@@ -18,7 +17,7 @@ use crate::error::Mistake;
 use crate::known::Known;
 use crate::promises::vcluster::{Tenancy, base_domain, reconcile_at, spec};
 use crate::promises::{Refusal, Request, vcluster_coredns};
-use crate::values::RequestKey;
+use crate::values::{RequestKey, Set};
 
 /// A vcluster and all that belongs to it, with nothing left open.
 pub(super) struct Plan {
@@ -45,7 +44,7 @@ pub(super) struct Plan {
     /// A value whose change makes the operator of the credentials look at once.
     pub(super) reconcile_at: Option<String>,
     /// The requests that it stands for.
-    pub(super) supersedes: BTreeSet<RequestKey>,
+    pub(super) supersedes: Set<RequestKey>,
     /// What in the request has no effect.
     pub(super) notes: Vec<String>,
 }
@@ -133,7 +132,7 @@ fn may_name(
     tenancy: &Tenancy,
     identity: &Identity,
     chart: &Chart,
-    supersedes: &BTreeSet<RequestKey>,
+    supersedes: &Set<RequestKey>,
     platform: &VclusterSettings,
     found: &mut Vec<Mistake>,
 ) {
