@@ -209,7 +209,7 @@ impl Hub {
 
     /// Hands the writers what the request's stage asks for.
     fn submit(&self, state: &mut State, key: &RequestKey) {
-        let Some(progress) = state.requests.get(key) else { return };
+        let Some(progress) = state.requests.get_mut(key) else { return };
         let (ticket, work) = (progress.ticket, progress.submissions());
         let mut refused = Vec::new();
         for (branch, change) in work {

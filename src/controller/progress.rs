@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Explain, Retry};
 use crate::placement::Branch;
-use crate::store::{self, Change, Outcome, Receipt};
+use crate::store::{self, Change, Footprint, Outcome, Place, Receipt};
 use crate::street::Desired;
+use crate::values::{Map, RelPath, Set};
 
 /// The longest wait between two tries.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
@@ -66,18 +67,29 @@ impl Progress {
         progress
     }
 
-    /// What to submit at the stage reached.
-    pub(super) fn submissions(&self) -> Vec<(Branch, Change)> {
-        let (changes, waiting) = match &self.stage {
-            Stage::Writing(waiting) => (&self.desired.changes, waiting),
-            Stage::Leaving(waiting) => (&self.desired.leave, waiting),
-            Stage::Done(_) | Stage::Failed(_) => return Vec::new(),
-        };
-        // What is left elsewhere may turn out to be the very repository that was just written to. The
-        // removal of a request spares nothing: there is nothing of it that must stay.
-        let confirmed = if matches!(self.stage, Stage::Leaving(_)) { self.confirmed() } else { BTreeSet::new() };
-        let submission = |change: &Change| Change { unless_head: confirmed.clone(), ..change.clone() };
-        changes.iter().filter(|(b, _)| waiting.contains(b)).map(|(b, c)| (b.clone(), submission(c))).collect()
+    /// What to submit at the stage reached. The files go with it: there would be two of each while ten thousand
+    /// requests are on their way.
+    pub(super) fn submissions(&mut self) -> Vec<(Branch, Change)> {
+        match &self.stage {
+            Stage::Writing(waiting) => {
+                let changes = self.desired.changes.iter_mut().filter(|(branch, _)| waiting.contains(*branch));
+                let submission = |change: &mut Change| {
+                    let outline = outline(&change.roots);
+                    let roots = std::mem::replace(&mut change.roots, outline);
+                    Change { roots, ..change.clone() }
+                };
+                changes.map(|(branch, change)| (branch.clone(), submission(change))).collect()
+            }
+            Stage::Leaving(waiting) => {
+                // What is left elsewhere may turn out to be the very repository that was just written to. The
+                // removal of a request spares nothing: there is nothing of it that must stay.
+                let confirmed = self.confirmed();
+                let submission = |change: &Change| Change { unless_head: confirmed.clone(), ..change.clone() };
+                let changes = self.desired.leave.iter().filter(|(branch, _)| waiting.contains(*branch));
+                changes.map(|(branch, change)| (branch.clone(), submission(change))).collect()
+            }
+            Stage::Done(_) | Stage::Failed(_) => Vec::new(),
+        }
     }
 
     /// Takes a branch's answer. True if the stage has changed.
@@ -90,6 +102,7 @@ impl Progress {
         match outcome {
             Ok(receipt) if !leaving => {
                 self.receipts.retain(|(known, _)| known != branch);
+                self.receipts.reserve_exact(1);
                 self.receipts.push((branch.clone(), receipt));
             }
             Ok(_) => {}
@@ -182,11 +195,27 @@ impl Progress {
     }
 }
 
+/// Where the files of a change go, without the files.
+fn outline(roots: &Map<RelPath, Vec<Place>>) -> Map<RelPath, Vec<Place>> {
+    let place = |place: &Place| {
+        let footprint = match &place.footprint {
+            Footprint::Exclusive { dir, .. } => {
+                Footprint::Exclusive { dir: dir.clone(), files: Map::new(), clears: Set::new() }
+            }
+            Footprint::Shared { .. } => Footprint::Shared { files: Map::new() },
+            Footprint::Fragment { file, .. } => Footprint::Fragment { file: file.clone(), documents: Vec::new() },
+        };
+        let (destination, directories) = (place.destination.clone(), place.directories.clone());
+        Place { destination, directories, footprint, objects: Set::new() }
+    };
+    roots.iter().map(|(root, places)| (root.clone(), places.iter().map(place).collect())).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::placement::Remote;
-    use crate::values::{Map, Owner, RequestKey, Set, Timestamp};
+    use crate::values::{Owner, RequestKey, Timestamp};
 
     fn branch(name: &str) -> Branch {
         Branch { remote: Remote::new("https://git.example/state"), name: name.into() }
@@ -253,7 +282,7 @@ mod tests {
         let mut first = progress(&["a", "b"], &[]);
         first.answer(&branch("a"), ok());
         first.answer(&branch("b"), Err(store::Error::Unreachable("down".into())));
-        let again = Progress::new(2, "f".into(), first.desired.clone(), Some(&first));
+        let mut again = Progress::new(2, "f".into(), first.desired.clone(), Some(&first));
         assert!(again.receipt(&branch("a")).is_some());
         assert!(again.submissions().iter().all(|(_, change)| change.unless_head.is_empty()));
         let other = Progress::new(3, "g".into(), first.desired.clone(), Some(&first));

@@ -14,6 +14,9 @@ use super::{Error, git};
 use crate::manifest::Claim;
 use crate::values::{Owner, RelPath, RequestKey};
 
+/// How many records are read before they are made sense of, on all cores.
+const AT_ONCE: usize = 1_000;
+
 type Held = BTreeMap<String, Arc<Record>>;
 /// The order of documents in an aggregated file.
 type FragmentOrder = (RequestKey, String);
@@ -62,7 +65,7 @@ impl Index {
             _ => return Err(strange(&owners)),
         }
         let Some(dir) = work.dir(objects, &owners)? else { return Ok(index) };
-        let mut found = Vec::new();
+        let mut found = Vec::with_capacity(AT_ONCE);
         for (shard, entry) in dir.entries(objects)?.iter_mut() {
             let shard = format!("{owners}/{}", String::from_utf8_lossy(shard));
             let Entry::Dir(shard_dir) = entry else { return Err(strange(&shard)) };
@@ -74,14 +77,23 @@ impl Index {
                 }
                 found.push((path, objects.read(leaf.id)?.bytes));
             }
+            if found.len() >= AT_ONCE {
+                index.read(&mut found)?;
+            }
         }
+        index.read(&mut found)?;
+        Ok(index)
+    }
+
+    /// Takes in the records of these files.
+    fn read(&mut self, files: &mut Vec<(String, Vec<u8>)>) -> Result<(), Error> {
         let read = |(path, bytes): (String, Vec<u8>)| Record::from_bytes(&bytes, &path);
-        let records: Vec<_> = found.into_par_iter().with_min_len(64).map(read).collect();
+        let records: Vec<_> = files.par_drain(..).with_min_len(64).map(read).collect();
         for record in records {
             let record = record?;
-            index.set(&record.owner.clone(), Some(Arc::new(record)));
+            self.set(&record.owner.clone(), Some(Arc::new(record)));
         }
-        Ok(index)
+        Ok(())
     }
 
     /// Follows the records from the tree they were read from to another one, at the cost of what differs.

@@ -1,9 +1,10 @@
 use std::fmt;
+use std::sync::Arc;
 
 /// A remote repository, by its URL without credentials, spelled one way: no trailing slash or `.git`,
 /// host in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Remote(String);
+pub struct Remote(Arc<str>);
 
 impl Remote {
     /// The remote at `url` (an URL, a path, or `user@host:path`).
@@ -21,7 +22,7 @@ impl Remote {
             _ => url.strip_prefix("file://").unwrap_or(url).to_owned(),
         };
         let text = text.trim_end_matches('/');
-        Self(text.strip_suffix(".git").unwrap_or(text).to_owned())
+        Self(text.strip_suffix(".git").unwrap_or(text).into())
     }
 }
 
