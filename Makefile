@@ -21,9 +21,9 @@ dev: ## Run an API server and a Gitea to play with, until Ctrl-C
 parts: ## Build the real parts into their cache
 	go -C tests/parts run . build
 
-generate: ## Write the generated files: crds/ and the golden outputs below promises/
+generate: ## Write the generated files: crds/, the chart's copy and schema, and the golden outputs below promises/
 	cargo run -q -- crd --out crds
-	KEPT_BLESS=1 cargo test -q --test promises
+	KEPT_BLESS=1 cargo test -q --test promises --test chart_files
 
 lint: ## Formatting, lints, docs, licences
 	cargo fmt --check

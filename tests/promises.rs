@@ -103,7 +103,10 @@ fn crds_are_the_ones_the_program_serves() {
         let value = serde_json::to_value(&crd).expect("a CRD is JSON");
         (PathBuf::from(api::crd_file_name(&crd)), to_yaml(&value))
     });
-    assert_tree(&repository().join("crds"), &wanted.collect());
+    let wanted = wanted.collect();
+    for home in ["crds", "deploy/helm/kept/files/crds"] {
+        assert_tree(&repository().join(home), &wanted);
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::values::Labels;
@@ -14,7 +15,7 @@ use crate::values::Labels;
 pub use vcluster::{AddonNamespaces, Chart, PodSecurity, Repository, SecretStore, VclusterSettings};
 
 /// The settings file, `--config FILE`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Settings {
     /// Under which name the operator records what it writes. Default: the UID of the namespace
@@ -127,7 +128,7 @@ fn selectors_mistake(field: &str, selectors: &[DestinationSelector]) -> Option<S
 }
 
 /// Limits on what one request may render.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Limits {
     /// Bytes of one file. Default 1 MiB.
@@ -145,7 +146,7 @@ impl Default for Limits {
 }
 
 /// Settings of the promises, by promise name.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Promises {
     /// The promise `team`.
@@ -155,7 +156,7 @@ pub struct Promises {
 }
 
 /// Settings of the promise `team`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct TeamSettings {
     /// Domain of the address `{id}@{domain}` that a team without an e-mail gets. Default
@@ -172,7 +173,7 @@ impl Default for TeamSettings {
 }
 
 /// One entry of a promise's `destinationSelectors`, as Kratix has them.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct DestinationSelector {
     /// Labels that the destination must carry, all of them.

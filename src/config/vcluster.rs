@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{DestinationSelector, selectors_mistake};
 use crate::values::Labels;
 
 /// What the vcluster and Argo CD promises take for granted about the platform: one block for all eight.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct VclusterSettings {
     /// Where their files go. Default: destinations labelled `capability.vcluster: "true"`.
@@ -164,7 +165,7 @@ impl VclusterSettings {
 }
 
 /// A Helm chart.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Chart {
     /// Its repository. Default `https://charts.loft.sh`.
@@ -182,7 +183,7 @@ impl Default for Chart {
 }
 
 /// A level of the Pod Security Standards, the weakest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PodSecurity {
     /// Anything goes.
@@ -205,7 +206,7 @@ impl PodSecurity {
 }
 
 /// Where credentials are kept.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct SecretStore {
     /// The store of the External Secrets Operator. Default `onepassword-store`.
@@ -241,8 +242,9 @@ impl Default for SecretStore {
 }
 
 /// A Git repository and a place in it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields, transform = all_optional)]
 pub struct Repository {
     /// Its URL.
     pub url: String,
@@ -252,6 +254,11 @@ pub struct Repository {
     pub base_path: String,
     /// The folder.
     pub path: String,
+}
+
+/// What is not given is the default's, see [`Repository::read`].
+fn all_optional(schema: &mut schemars::Schema) {
+    schema.remove("required");
 }
 
 const REPOSITORY: &str = "https://github.com/jamesatintegratnio/gitops_homelab_2_0";
@@ -299,7 +306,7 @@ fn workload_repo<'de, D: Deserializer<'de>>(from: D) -> Result<Repository, D::Er
 }
 
 /// Namespaces of addons.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct AddonNamespaces {
     /// cert-manager's. Default `cert-manager`.

@@ -170,6 +170,7 @@ fn a_namespace_goes_with_its_requests_and_the_stores_secret() {
     let mut world = World::new();
     world.repository("state");
     world.kubectl(&["create", "namespace", "tenant"]);
+    world.secrets_in("tenant");
     let store = world.store("state", "").replace("namespace: default", "namespace: tenant");
     let secret = secret_with("tenant", &world.info("giteaUser"), &world.info("giteaPassword"));
     world.apply(&(secret + &store + &destination("host", "state", ".", "")));

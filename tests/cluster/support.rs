@@ -1,5 +1,8 @@
 //! A real control plane and a real Gitea for one test, and kubectl and git to look at them as people do.
 
+#[path = "chart.rs"]
+mod chart;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -12,6 +15,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::manifests::{secret_with, store};
+use chart::Identity;
 
 /// How long anything may take before a test fails. Generous: the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_mins(2);
@@ -23,6 +27,7 @@ pub struct World {
     answers: BufReader<ChildStdout>,
     info: Value,
     operator: Option<Child>,
+    identity: Identity,
     dir: TempDir,
     _slot: MutexGuard<'static, ()>,
 }
@@ -104,7 +109,9 @@ impl World {
         let info = serde_json::from_str(&line).unwrap_or_else(|_| {
             panic!("the real parts do not start; run `go -C tests/parts run . up` to see why: {line}")
         });
-        Self { parts, hold, answers, info, operator: None, dir: TempDir::new().expect("a directory"), _slot: slot }
+        let identity = Identity::default();
+        let dir = TempDir::new().expect("a directory");
+        Self { parts, hold, answers, info, operator: None, identity, dir, _slot: slot }
     }
 
     /// A directory of the test's own.
@@ -129,16 +136,19 @@ impl World {
 
     // ---- the operator
 
-    /// Starts `kept run` with these settings (YAML, may be empty).
+    /// Lets the operator read the Secrets of one more namespace from its next start on.
+    pub fn secrets_in(&mut self, namespace: &'static str) {
+        self.identity.secret_namespaces.push(namespace);
+    }
+
+    /// Starts `kept run` with these settings (YAML, may be empty), as the Helm chart does: under its
+    /// ServiceAccount, with its rights, and with the settings file that it makes of them.
     pub fn start(&mut self, settings: &str) {
-        let config = self.dir.path().join("settings.yaml");
-        fs::write(&config, settings).expect("settings");
+        self.become_the_charts(settings);
         let log = fs::OpenOptions::new().create(true).append(true).open(self.log_path()).expect("a log");
         let mut command = Command::new(env!("CARGO_BIN_EXE_kept"));
-        command.arg("run").env("KUBECONFIG", self.info("kubeconfig")).env("KEPT_LOG", "kept=debug");
-        if !settings.is_empty() {
-            command.arg("--config").arg(&config);
-        }
+        command.arg("run").arg("--config").arg(self.dir.path().join("settings.yaml"));
+        command.env("KUBECONFIG", self.dir.path().join("operator.kubeconfig")).env("KEPT_LOG", "kept=debug");
         self.operator = Some(command.stderr(log).stdin(Stdio::null()).spawn().expect("kept runs"));
     }
 

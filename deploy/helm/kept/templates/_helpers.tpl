@@ -1,0 +1,50 @@
+{{- define "kept.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "kept.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
+{{- else if contains (include "kept.name" .) .Release.Name -}}
+{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name (include "kept.name" .) | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* ClusterRoles have no namespace: two releases of one name must not share them. */}}
+{{- define "kept.clusterName" -}}
+{{- printf "%s:%s" .Release.Namespace (include "kept.fullname" .) -}}
+{{- end -}}
+
+{{- define "kept.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "kept.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "kept.labels" -}}
+{{ include "kept.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- end -}}
+
+{{- define "kept.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/*
+Whether objects of kept's kinds can be made: Helm looks up the kind of every object before it creates any, so that those
+of a kind which this very release makes known can only come with the next upgrade. NOTES.txt says so.
+*/}}
+{{- define "kept.kindsAreKnown" -}}
+{{- if or (not .Values.crds.install) (.Capabilities.APIVersions.Has "platform.kratix.io/v1alpha1/GitStateStore") -}}
+true
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,71 @@
+//! kept's own Helm chart: what it lets the operator do, and the settings file that it makes.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::{World, part};
+
+/// The namespace that the chart is rendered for.
+const NAMESPACE: &str = "kept-system";
+
+/// What the operator runs with when the chart has installed it.
+pub(super) struct Identity {
+    /// The namespaces whose Secrets it may read.
+    pub(super) secret_namespaces: Vec<&'static str>,
+    /// The rules that the API server has.
+    rules: String,
+}
+
+impl Default for Identity {
+    fn default() -> Self {
+        Self { secret_namespaces: vec!["default"], rules: String::new() }
+    }
+}
+
+impl World {
+    /// Makes the operator what the chart would make it, and writes what it is started with into the test's
+    /// directory: `settings.yaml` and `operator.kubeconfig`.
+    pub(super) fn become_the_charts(&mut self, settings: &str) {
+        let settings: Option<Value> = serde_saphyr::from_str(settings).expect("settings are YAML");
+        let namespaces: serde_json::Map<String, Value> =
+            self.identity.secret_namespaces.iter().map(|namespace| ((*namespace).to_owned(), json!([]))).collect();
+        let values = json!({ "settings": settings.unwrap_or(json!({})), "secretNamespaces": namespaces });
+        let rendered = render(&values, &["serviceaccount", "rbac"]);
+        if rendered != self.identity.rules {
+            if self.identity.rules.is_empty() {
+                self.kubectl(&["create", "namespace", NAMESPACE]);
+            }
+            self.apply(&rendered);
+            self.identity.rules = rendered;
+        }
+        let kubeconfig = self.desk().join("operator.kubeconfig");
+        if !kubeconfig.exists() {
+            let token = self.kubectl(&["create", "token", "kept", "-n", NAMESPACE, "--duration=12h"]);
+            let admin = fs::read_to_string(self.info("kubeconfig")).expect("the administrator's kubeconfig");
+            fs::write(kubeconfig, admin.replace(&self.info("token"), token.trim())).expect("a kubeconfig");
+        }
+        let map: Value = serde_saphyr::from_str(&render(&values, &["settings"])).expect("YAML");
+        let text = map["data"]["settings.yaml"].as_str().expect("the settings");
+        fs::write(self.desk().join("settings.yaml"), text).expect("settings");
+    }
+}
+
+/// Some of the chart's templates, rendered.
+fn render(values: &Value, templates: &[&str]) -> String {
+    let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/helm/kept");
+    let mut helm = Command::new(part("helm"));
+    helm.args(["template", "kept", "--namespace", NAMESPACE, "--values", "-"]).arg(chart);
+    for template in templates {
+        helm.arg("--show-only").arg(format!("templates/{template}.yaml"));
+    }
+    let piped = helm.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().expect("helm runs");
+    child.stdin.take().expect("piped").write_all(values.to_string().as_bytes()).expect("values");
+    let output = child.wait_with_output().expect("helm ends");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
