@@ -42,15 +42,20 @@ impl World {
             self.apply(&rendered);
             self.identity.rules = rendered;
         }
-        let kubeconfig = self.desk().join("operator.kubeconfig");
-        if !kubeconfig.exists() {
-            let token = self.kubectl(&["create", "token", "kept", "-n", NAMESPACE, "--duration=12h"]);
-            let admin = fs::read_to_string(self.info("kubeconfig")).expect("the administrator's kubeconfig");
-            fs::write(kubeconfig, admin.replace(&self.info("token"), token.trim())).expect("a kubeconfig");
+        if !self.desk().join("operator.kubeconfig").exists() {
+            self.act_as("kept", NAMESPACE);
         }
         let map: Value = serde_saphyr::from_str(&render(&values, &["settings"])).expect("YAML");
         let text = map["data"]["settings.yaml"].as_str().expect("the settings");
         fs::write(self.desk().join("settings.yaml"), text).expect("settings");
+    }
+
+    /// Makes the operator a service account from its next start on.
+    pub fn act_as(&self, account: &str, namespace: &str) {
+        let token = self.kubectl(&["create", "token", account, "-n", namespace, "--duration=12h"]);
+        let admin = fs::read_to_string(self.info("kubeconfig")).expect("the administrator's kubeconfig");
+        let own = admin.replace(&self.info("token"), token.trim());
+        fs::write(self.desk().join("operator.kubeconfig"), own).expect("a kubeconfig");
     }
 }
 

@@ -142,9 +142,14 @@ impl World {
     }
 
     /// Starts `kept run` with these settings (YAML, may be empty), as the Helm chart does: under its
-    /// ServiceAccount, with its rights, and with the settings file that it makes of them.
+    /// service account, with its rights, and with the settings file that it makes of them.
     pub fn start(&mut self, settings: &str) {
         self.become_the_charts(settings);
+        self.launch();
+    }
+
+    /// Starts `kept run` with `settings.yaml` and `operator.kubeconfig` of the test's directory.
+    pub fn launch(&mut self) {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.log_path()).expect("a log");
         let mut command = Command::new(env!("CARGO_BIN_EXE_kept"));
         command.arg("run").arg("--config").arg(self.dir.path().join("settings.yaml"));

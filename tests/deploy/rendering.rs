@@ -1,0 +1,130 @@
+//! What the chart renders to, without a cluster.
+
+use std::fs;
+
+use kept::config::Settings;
+use serde_json::{Value, json};
+
+use crate::helm::{chart, examples, lint, objects, template};
+
+#[test]
+fn every_example_is_free_of_lint_and_renders() {
+    let defaults = chart().join("values.yaml");
+    for file in examples().into_iter().chain([defaults]) {
+        let name = file.display();
+        lint(&file).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let objects = objects(&fs::read_to_string(&file).expect("a file"));
+        let of = |kind: &str| objects.iter().filter(|o| o["kind"] == kind).collect::<Vec<_>>();
+        assert_eq!(of("Deployment").len(), 1, "{name}");
+        // Nothing that `helm uninstall` deletes may take requests, or what Argo CD applied, with it.
+        for kind in ["CustomResourceDefinition", "GitStateStore", "Destination", "Application", "ApplicationSet"] {
+            for object in of(kind) {
+                assert_eq!(object["metadata"]["annotations"]["helm.sh/resource-policy"], "keep", "{name}: {object}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_examples_cover_what_can_be_had() {
+    let all: Vec<Value> =
+        examples().iter().flat_map(|file| objects(&fs::read_to_string(file).expect("a file"))).collect();
+    for kind in [
+        "GitStateStore",
+        "Destination",
+        "Application",
+        "ApplicationSet",
+        "NetworkPolicy",
+        "PodDisruptionBudget",
+        "CustomResourceDefinition",
+    ] {
+        assert!(all.iter().any(|object| object["kind"] == kind), "no example has a {kind}");
+    }
+}
+
+#[test]
+fn what_is_misspelt_is_refused_by_name() {
+    for (values, word) in [
+        ("imagee: {}", "imagee"),
+        ("settings: {wirter: x}", "wirter"),
+        ("settings: {limits: {fileBites: 1}}", "fileBites"),
+        ("settings: {promises: {vcluster: {workloadRepo: {uri: x}}}}", "uri"),
+        ("settings: {recheckIntervalSeconds: ten}", "recheckIntervalSeconds"),
+        ("settings: {promises: {vcluster: {podSecurity: lax}}}", "podSecurity"),
+        ("stateStore: {spec: {url: https://git.example/r.git, secretReff: {}}}", "secretReff"),
+        ("stateStore: {create: true}", "url"),
+        ("stateStore: {spec: {url: git.example/r.git}}", "url"),
+        ("destination: {spec: {stateStoreRef: {name: x}}}", "stateStoreRef"),
+        ("secretNamespaces: {Default: []}", "Default"),
+        ("secretNamespaces: {default: git}", "default"),
+        ("argocd: {mode: both}", "mode"),
+        ("argocd: {create: true}", "argocd.repoURL"),
+        ("replicas: 2", "replicas"),
+        ("image: {digest: latest}", "digest"),
+        ("resources: {limits: {memory: lots}}", "memory"),
+        ("networkPolicy: {egressPorts: [https]}", "egressPorts"),
+    ] {
+        let said = template(values).expect_err(values);
+        assert!(said.contains(word), "{values}: {said}");
+    }
+}
+
+/// The settings file that the operator gets for these settings.
+fn settings(values: &Value) -> (String, Settings) {
+    let objects = objects(&json!({ "settings": values }).to_string());
+    let map = objects.iter().find(|object| object["kind"] == "ConfigMap").expect("the ConfigMap");
+    let text = map["data"]["settings.yaml"].as_str().expect("the file");
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("settings.yaml");
+    fs::write(&file, text).expect("written");
+    let settings = Settings::load(&file).unwrap_or_else(|e| panic!("{e}\n{text}"));
+    (text.to_owned(), settings)
+}
+
+#[test]
+fn every_setting_reaches_the_program_as_it_was_given() {
+    let documented = fs::read_to_string(chart().join("../../../docs/settings.yaml")).expect("the settings");
+    assert_eq!(settings(&serde_saphyr::from_str(&documented).expect("YAML")).1, Settings::default());
+    // What YAML and Helm are known to make something else of.
+    let given = json!({
+        "writer": "1e3",
+        "adopt": ["no", "on", "0x1f"],
+        "recheckIntervalSeconds": 12_345_678,
+        "limits": { "fileBytes": 4_294_967_296_u64 },
+        "promises": {
+            "team": { "emailDomain": "{{ .Release.Name }}" },
+            "vcluster": { "kubernetesPatches": { "1.30": "v1.30.1" }, "baseDomain": "a: b # c" },
+        },
+    });
+    let (text, settings) = settings(&given);
+    assert_eq!(settings.writer.as_deref(), Some("1e3"), "{text}");
+    assert_eq!(settings.adopt, ["no", "on", "0x1f"], "{text}");
+    assert_eq!((settings.recheck_interval_seconds, settings.limits.file_bytes), (12_345_678, 4_294_967_296), "{text}");
+    assert_eq!(settings.promises.team.email_domain, "{{ .Release.Name }}");
+    assert_eq!(settings.promises.vcluster.base_domain, "a: b # c");
+    assert_eq!(settings.promises.vcluster.kubernetes_patches.get("1.30").map(String::as_str), Some("v1.30.1"));
+}
+
+#[test]
+fn argo_cds_objects_follow_the_paths_of_the_store_and_the_destination() {
+    let rendered = |store: &str, destination: &str| {
+        let values = json!({
+            "stateStore": { "spec": { "url": "https://git.example/r.git", "path": store } },
+            "destination": { "spec": { "path": destination } },
+            "argocd": { "create": true },
+        });
+        let found = objects(&values.to_string()).into_iter().find(|object| object["kind"] == "ApplicationSet");
+        let set = found.expect("the ApplicationSet");
+        let path = set["spec"]["generators"][0]["git"]["directories"][0]["path"].clone();
+        (path.as_str().unwrap().to_owned(), set["spec"]["template"]["metadata"]["name"].as_str().unwrap().to_owned())
+    };
+    for (store, destination, path, first) in [
+        ("", ".", "resources/*/*/*", 1),
+        ("platform/", "./clusters//host", "platform/clusters/host/resources/*/*/*", 4),
+        (".", "host", "host/resources/*/*/*", 2),
+    ] {
+        let (found, name) = rendered(store, destination);
+        assert_eq!(found, path);
+        assert!(name.starts_with(&format!("{{{{ index .path.segments {first} }}}}.")), "{name}");
+    }
+}

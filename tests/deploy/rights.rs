@@ -1,0 +1,88 @@
+//! What the chart lets kept do.
+
+use std::fs;
+
+use kept::api;
+use serde_json::Value;
+
+use crate::helm::{examples, objects};
+
+/// All rules of all roles that some values render to.
+fn rules(values: &str) -> Vec<(String, Value)> {
+    let mut rules = Vec::new();
+    for object in objects(values) {
+        for rule in object["rules"].as_array().into_iter().flatten() {
+            rules.push((format!("{} {}", object["kind"], object["metadata"]["name"]), rule.clone()));
+        }
+    }
+    assert!(rules.len() > 5, "{rules:?}");
+    rules
+}
+
+fn texts<'a>(rule: &'a Value, field: &str) -> Vec<&'a str> {
+    rule[field].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+#[test]
+fn no_rule_has_a_wildcard_and_secrets_are_only_got_in_namespaces() {
+    for file in examples() {
+        for (role, rule) in rules(&fs::read_to_string(&file).expect("a file")) {
+            let place = format!("{}: {role}: {rule}", file.display());
+            for field in ["apiGroups", "resources", "verbs", "resourceNames"] {
+                assert!(!texts(&rule, field).contains(&"*"), "{place}");
+            }
+            for verb in ["create", "update", "delete", "deletecollection", "escalate", "bind", "impersonate"] {
+                let events = texts(&rule, "resources") == ["events"] && verb == "create";
+                assert!(events || !texts(&rule, "verbs").contains(&verb), "{place}");
+            }
+            if texts(&rule, "resources").contains(&"secrets") {
+                assert_eq!(texts(&rule, "verbs"), ["get"], "{place}");
+                assert!(role.starts_with("\"Role\""), "{place}");
+            }
+        }
+    }
+}
+
+#[test]
+fn secrets_are_got_where_the_values_say_and_nowhere_else() {
+    let roles = |values: &str| -> Vec<(String, String, Vec<String>)> {
+        let roles = objects(values).into_iter().filter(|object| object["kind"] == "Role");
+        roles
+            .map(|role| {
+                let names = texts(&role["rules"][0], "resourceNames").iter().map(ToString::to_string).collect();
+                let text = |field: &str| role["metadata"][field].as_str().unwrap_or_default().to_owned();
+                (text("namespace"), text("name"), names)
+            })
+            .collect()
+    };
+    let role = |namespace: &str, names: &[&str]| {
+        (namespace.to_owned(), "kept".to_owned(), names.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    assert_eq!(roles(""), [role("kept-system", &[])]);
+    let values = "secretNamespaces: {default: [git, signer], platform: []}";
+    assert_eq!(roles(values), [role("default", &["git", "signer"]), role("platform", &[])]);
+}
+
+#[test]
+fn every_kind_is_served_with_its_status() {
+    let rules = rules("");
+    for crd in api::crds() {
+        let names = &crd.spec.names;
+        for (resource, needed) in [
+            (names.plural.clone(), &["get", "list", "watch", "patch"][..]),
+            (format!("{}/status", names.plural), &["patch"][..]),
+        ] {
+            let found = rules.iter().find(|(_, rule)| {
+                texts(rule, "apiGroups") == [crd.spec.group.as_str()] && texts(rule, "resources").contains(&&*resource)
+            });
+            let (_, rule) = found.unwrap_or_else(|| panic!("no rule for {resource}.{}", crd.spec.group));
+            assert_eq!(texts(rule, "verbs"), needed, "{resource}");
+        }
+    }
+}
+
+#[test]
+fn a_writer_of_its_own_needs_no_look_at_kube_system() {
+    let asks = |values: &str| rules(values).iter().any(|(_, rule)| texts(rule, "resources").contains(&"namespaces"));
+    assert!(asks("") && !asks("settings: {writer: production}"));
+}
