@@ -25,9 +25,11 @@ generate: ## Write the generated files: crds/, the chart's copy and schema, and 
 	cargo run -q -- crd --out crds
 	KEPT_BLESS=1 cargo test -q --test promises --test chart_files
 
-lint: ## Formatting, lints, docs, licences
+lint: ## Formatting, lints, docs, licences, workflows and the Dockerfile
 	cargo fmt --check
 	cargo clippy --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
 	cargo deny check bans licenses sources
 	test -z "$$(gofmt -l tests/parts)"
+	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+	npx --yes --loglevel=error dockerfile-utils@0.16.3 lint Dockerfile
