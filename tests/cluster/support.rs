@@ -79,7 +79,14 @@ impl World {
     pub fn install(&self) {
         let crds = Command::new(env!("CARGO_BIN_EXE_kept")).arg("crd").output().expect("kept runs");
         self.apply(&String::from_utf8_lossy(&crds.stdout));
-        self.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
+        self.established();
+    }
+
+    /// Waits until objects of all definitions can be made.
+    pub fn established(&self) {
+        // While one has no conditions at all, kubectl gives up.
+        let wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"];
+        self.eventually("the definitions", || self.try_kubectl(&wait, "").status.success().then_some(()));
     }
 
     /// Starts a control plane and a Gitea.

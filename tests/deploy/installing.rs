@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::helm::NAMESPACE;
+use crate::helm::{NAMESPACE, examples, objects};
 use crate::manifests::{destination, secret_with, store, team};
-use crate::support::World;
+use crate::support::{World, part};
 
 /// A virtual cluster.
 const VCLUSTER: &str = "apiVersion: platform.integratn.tech/v1alpha1\nkind: VClusterOrchestrator\nmetadata: {name: media, namespace: platform-requests}\nspec: {name: media}\n";
@@ -37,7 +37,7 @@ fn the_operator_lives_on_what_the_chart_gives_it() {
     let mut values = values(&world, "state");
     let said = world.helm("install", &values.to_string());
     assert!(said.contains("THE STATE STORE IS STILL MISSING"), "{said}");
-    world.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
+    world.established();
     let said = world.helm("upgrade", &values.to_string());
     assert!(!said.contains("MISSING") && said.contains("namespace default: git"), "{said}");
 
@@ -140,4 +140,28 @@ fn it_has_no_rights_but_those_it_needs() {
     spec["containers"][0]["securityContext"]["capabilities"] = json!({});
     let refused = world.try_kubectl(&create, &pod(&spec));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("restricted"), "{refused:?}");
+}
+
+#[test]
+fn every_example_is_accepted_by_the_api_server_to_the_letter() {
+    let world = World::empty();
+    world.install();
+    world.kubectl(&["apply", "--server-side", "-k", &part("argocd-crds").display().to_string()]);
+    world.established();
+    for namespace in [NAMESPACE, "platform", "argocd"] {
+        world.kubectl(&["create", "namespace", namespace]);
+    }
+    let strict = ["create", "--dry-run=server", "--validate=strict", "-f", "-"];
+    for file in examples() {
+        // The definitions are here already.
+        let of_the_chart = |object: &Value| object["kind"] != "CustomResourceDefinition";
+        let values = std::fs::read_to_string(&file).expect("a file");
+        let items: Vec<Value> = objects(&values).into_iter().filter(of_the_chart).collect();
+        let list = json!({ "apiVersion": "v1", "kind": "List", "items": items }).to_string();
+        let created = world.try_kubectl(&strict, &list);
+        assert!(created.status.success(), "{}: {}", file.display(), String::from_utf8_lossy(&created.stderr));
+        // It would have said what it does not know.
+        let typo = world.try_kubectl(&strict, &list.replacen("enableServiceLinks", "enableServiceLink", 1));
+        assert!(String::from_utf8_lossy(&typo.stderr).contains("enableServiceLink"), "{typo:?}");
+    }
 }

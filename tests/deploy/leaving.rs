@@ -19,7 +19,7 @@ fn running() -> (World, String) {
     let mut world = prepared();
     let values = values(&world, "state").to_string();
     world.helm("install", &values);
-    world.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
+    world.established();
     world.helm("upgrade", &values);
     world.start_installed();
     world.kubectl(&["create", "namespace", "shop"]);

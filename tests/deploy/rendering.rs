@@ -106,25 +106,30 @@ fn every_setting_reaches_the_program_as_it_was_given() {
 }
 
 #[test]
-fn argo_cds_objects_follow_the_paths_of_the_store_and_the_destination() {
-    let rendered = |store: &str, destination: &str| {
+fn argo_cd_looks_where_the_store_and_the_destination_say() {
+    let rendered = |mode: &str, store: &str, destination: &str| -> Value {
         let values = json!({
             "stateStore": { "spec": { "url": "https://git.example/r.git", "path": store } },
             "destination": { "spec": { "path": destination } },
-            "argocd": { "create": true },
+            "argocd": { "create": true, "mode": mode },
         });
-        let found = objects(&values.to_string()).into_iter().find(|object| object["kind"] == "ApplicationSet");
-        let set = found.expect("the ApplicationSet");
-        let path = set["spec"]["generators"][0]["git"]["directories"][0]["path"].clone();
-        (path.as_str().unwrap().to_owned(), set["spec"]["template"]["metadata"]["name"].as_str().unwrap().to_owned())
+        let found =
+            objects(&values.to_string()).into_iter().find(|object| object["apiVersion"] == "argoproj.io/v1alpha1");
+        found.expect("Argo CD's object")["spec"].clone()
     };
-    for (store, destination, path, first) in [
-        ("", ".", "resources/*/*/*", 1),
-        ("platform/", "./clusters//host", "platform/clusters/host/resources/*/*/*", 4),
-        (".", "host", "host/resources/*/*/*", 2),
-    ] {
-        let (found, name) = rendered(store, destination);
-        assert_eq!(found, path);
-        assert!(name.starts_with(&format!("{{{{ index .path.segments {first} }}}}.")), "{name}");
+    for (store, destination, path) in
+        [("", ".", ""), ("platform/", "./clusters//host", "platform/clusters/host/"), (".", "host", "host/")]
+    {
+        let set = rendered("applicationset", store, destination);
+        let directories = &set["generators"][0]["git"]["directories"];
+        assert_eq!(directories[0]["path"], format!("{path}resources/*/*/*"));
+        assert_eq!(directories[1], json!({ "path": format!("{path}resources/*/team/*"), "exclude": true }));
+        assert_eq!(
+            set["template"]["metadata"]["name"],
+            r#"{{ slice .path.segments (sub (len .path.segments) 3) | join "." | normalize }}"#
+        );
+        let one = rendered("application", store, destination);
+        assert_eq!(one["source"]["path"], if path.is_empty() { "." } else { path.trim_end_matches('/') });
+        assert_eq!(one["source"]["directory"]["exclude"], "{.kept/**,.kratix/**,resources/*/team/**}");
     }
 }
