@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::helm::{NAMESPACE, examples, objects};
+use crate::helm::{NAMESPACE, chart, examples, objects};
 use crate::manifests::{destination, secret_with, store, team};
 use crate::support::{World, part};
 
@@ -85,7 +85,7 @@ fn it_has_no_rights_but_those_it_needs() {
     // The definitions were here before the chart, and are taken over.
     world.install();
     let values = json!({ "secretNamespaces": { "default": ["git"] } }).to_string();
-    let chart = crate::helm::chart().display().to_string();
+    let chart = chart().display().to_string();
     let install = ["install", "kept", &chart, "-n", NAMESPACE, "--values", "-"];
     let said = world.try_helm(&install, &values).expect_err("owned by nobody");
     assert!(said.contains("invalid ownership metadata"), "{said}");
@@ -164,4 +164,20 @@ fn every_example_is_accepted_by_the_api_server_to_the_letter() {
         let typo = world.try_kubectl(&strict, &list.replacen("enableServiceLinks", "enableServiceLink", 1));
         assert!(String::from_utf8_lossy(&typo.stderr).contains("enableServiceLink"), "{typo:?}");
     }
+}
+
+#[test]
+fn the_commands_of_the_charts_readme_do_what_it_says() {
+    let world = World::empty();
+    let readme = std::fs::read_to_string(chart().join("README.md")).expect("a README");
+    let blocks: Vec<&str> =
+        readme.split("```sh\n").skip(1).map(|rest| rest.split("```").next().expect("its end")).collect();
+    assert_eq!(blocks.len(), 2, "install, and the notes");
+    // Their paths are the repository's, where tests begin.
+    let installed = world.shell(blocks[0]);
+    assert!(installed.contains("STATUS: deployed"), "{installed}");
+    world.established();
+    world.shell(&blocks[0].replace("helm install", "helm upgrade").replace("--create-namespace", ""));
+    assert_eq!(world.get("gitstatestore state")["spec"]["branch"], "main");
+    assert!(world.shell(blocks[1]).contains("UNINSTALLING"));
 }
