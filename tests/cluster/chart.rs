@@ -52,6 +52,10 @@ impl World {
 
     /// Makes the operator a service account from its next start on.
     pub fn act_as(&self, account: &str, namespace: &str) {
+        // The API server learns of new rights a moment later, and an operator without any gives up.
+        let user = format!("--as=system:serviceaccount:{namespace}:{account}");
+        let question = ["auth", "can-i", "list", "destinations.platform.kratix.io", "-A", &user];
+        self.eventually("its rights", || self.try_kubectl(&question, "").status.success().then_some(()));
         let token = self.kubectl(&["create", "token", account, "-n", namespace, "--duration=12h"]);
         let admin = fs::read_to_string(self.info("kubeconfig")).expect("the administrator's kubeconfig");
         let own = admin.replace(&self.info("token"), token.trim());
