@@ -27,12 +27,10 @@ impl Ahead {
 
     /// The engine for this access.
     pub(super) fn open(&mut self, access: &Access) -> Result<Engine, crate::store::Error> {
-        let same = |engine: &Engine| engine.access().url == access.url && engine.access().branch == access.branch;
-        match self.0.take_if(|engine| same(engine)) {
-            Some(mut engine) => {
-                engine.set_access(access.clone());
-                Ok(engine)
-            }
+        let is_there = || local_path(&access.url).is_some_and(|path| !is_absent(path));
+        let same = |engine: &Engine| engine.access() == access;
+        match self.0.take_if(|engine| same(engine) && is_there()) {
+            Some(engine) => Ok(engine),
             None => Engine::open(access.clone()),
         }
     }

@@ -2,7 +2,7 @@
 
 mod walk;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -75,27 +75,32 @@ pub(super) struct Options<'a> {
 /// Reads everything. `Err` only if one of the paths cannot be used at all.
 pub(super) fn collect(options: &Options<'_>) -> Result<Input, String> {
     let sources = walk::sources(options.paths)?;
-    let parts: Vec<Collector> = sources.into_par_iter().flat_map_iter(|source| read(options, source)).collect();
+    let parts: Vec<_> = sources.into_par_iter().map(|source| read(options, source)).collect();
     let mut all = Collector::new(options);
     all.requests.reserve(parts.len());
-    for part in parts {
-        all.take_in(part);
+    let mut seen = HashSet::with_capacity(parts.len());
+    for (identity, parts) in parts {
+        if identity.is_none_or(|identity| seen.insert(identity)) {
+            for part in parts {
+                all.take_in(part);
+            }
+        }
     }
     Ok(all.finish())
 }
 
-/// What a file holds, piece by piece.
-fn read<'a>(options: &'a Options<'a>, source: Source) -> Vec<Collector<'a>> {
-    let (name, bytes) = source.read();
-    let file: Arc<str> = name.into();
+/// What a file holds, piece by piece, and which file it is.
+fn read<'a>(options: &'a Options<'a>, mut source: Source) -> (Option<walk::Identity>, Vec<Collector<'a>>) {
+    let bytes = source.read();
+    let file: Arc<str> = source.name.into();
     match bytes {
         Err(error) => {
             let fault = Fault { position: None, message: format!("cannot be read: {error}") };
-            vec![Collector::new(options).unreadable(&file, fault, b"")]
+            (None, vec![Collector::new(options).unreadable(&file, fault, b"")])
         }
-        Ok(bytes) => {
+        Ok((identity, bytes)) => {
             let found = documents(&bytes).into_par_iter().with_min_len(16);
-            found.map(|document| Collector::new(options).document(&file, document, &bytes)).collect()
+            (identity, found.map(|document| Collector::new(options).document(&file, document, &bytes)).collect())
         }
     }
 }

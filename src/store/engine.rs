@@ -13,6 +13,7 @@ use super::build::{Base, New, build, preview};
 use super::disturbed::disturbed;
 use super::git::{self, Pushed, Transport};
 use super::heads::Heads;
+use super::index::Index;
 use super::split::Refused;
 use super::stage::{Indexes, Stage};
 use super::{Access, Change, Chore, Error, Outcome, Record};
@@ -69,6 +70,8 @@ pub struct Engine {
     heads: Heads,
     pub(super) refused: Refused,
     disturbed: BTreeSet<Owner>,
+    /// The branch moved while no records were at hand to tell whom that concerns.
+    blind: bool,
 }
 
 impl Engine {
@@ -83,6 +86,7 @@ impl Engine {
             heads: Heads::default(),
             refused: Refused::default(),
             disturbed: BTreeSet::new(),
+            blind: false,
         })
     }
 
@@ -217,6 +221,11 @@ impl Engine {
     /// The owners whose files or records others have changed since this was asked last, as far as that was
     /// noticed: a look at the remote notices it, and so does a push that finds the branch elsewhere.
     pub fn take_disturbed(&mut self) -> BTreeSet<Owner> {
+        if self.blind && !self.indexes.is_empty() {
+            let owners = self.indexes.values().flat_map(Index::all).map(|record| record.owner.clone());
+            self.disturbed.extend(owners);
+            self.blind = false;
+        }
         std::mem::take(&mut self.disturbed)
     }
 
@@ -263,7 +272,8 @@ impl Engine {
     }
 
     /// Begins anew, with an empty cache.
-    fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
+        self.blind |= self.base.is_some();
         self.transport = None;
         self.base = None;
         self.indexes.clear();
@@ -304,6 +314,7 @@ impl Engine {
             base.tree = Some(git::parse::tree_of(&transport.objects().read(commit)?)?);
         }
         if let Some(before) = self.base {
+            self.blind |= self.indexes.is_empty();
             self.disturbed.extend(disturbed(transport.objects(), &self.indexes, before.tree, base.tree));
         }
         self.base = Some(base);

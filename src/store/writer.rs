@@ -268,7 +268,7 @@ impl Thread {
         }
     }
 
-    /// Runs one operation; an engine that panicked is thrown away, the next operation gets a new one.
+    /// Runs one operation. After a panic or a failure of Git the engine begins anew.
     fn attempt<T>(&mut self, work: impl FnOnce(&mut Engine) -> Result<T, Error>) -> Result<T, Error> {
         let mut engine = match self.engine.take() {
             Some(engine) => engine,
@@ -277,9 +277,10 @@ impl Thread {
         let result = catch_unwind(AssertUnwindSafe(|| work(&mut engine)));
         let result =
             result.unwrap_or_else(|_| Err(Error::Git("a defect in kept stopped this operation; see the log".into())));
-        if !matches!(&result, Err(Error::Git(_))) {
-            self.engine = Some(engine);
+        if matches!(&result, Err(Error::Git(_))) {
+            engine.forget();
         }
+        self.engine = Some(engine);
         result
     }
 }

@@ -31,6 +31,13 @@ fn links_in_circles_end() {
     symlink(".", desk.path("in/here")).expect("linked");
     symlink("../outside", desk.path("in/out")).expect("linked");
     symlink("real/a.yaml", desk.path("in/again.yaml")).expect("linked");
+    // Each of them leads to all others: their orders would be walked until tomorrow.
+    for from in 0..12 {
+        std::fs::create_dir_all(desk.path(&format!("in/maze/{from}"))).expect("made");
+        for to in 0..12 {
+            symlink(format!("../{to}"), desk.path(&format!("in/maze/{from}/{to}"))).expect("linked");
+        }
+    }
     let run = desk.kept("apply -f in --store state.git");
     assert_eq!(run.exits(0).is_quiet().results(), ["default/a created", "default/b created"]);
 }

@@ -344,3 +344,47 @@ fn whoever_others_have_disturbed_is_known() {
         git(&repo, &["update-ref", "-d", "refs/heads/main"]);
     }
 }
+
+#[test]
+fn what_others_change_while_records_cannot_be_read_is_found_afterwards() {
+    let (_scratch, repo, server) = server();
+    let mut engine = open(server.repo("r"));
+    commit(&mut engine, change("a").owns("a", &[("x", "1")]));
+    commit(&mut engine, change("b").owns("b", &[("x", "1")]));
+    let records = all_files(&repo).into_iter().filter(|file| file.starts_with(".kept/owners/"));
+    let good: Vec<(String, String)> = records.map(|file| (file.clone(), content(&repo, &file))).collect();
+    let look = |engine: &mut Engine| engine.refresh().and_then(|_| engine.survey(&path("")));
+    foreign(&repo, &[put(&repo, &good[0].0, "{ damaged")]);
+    look(&mut engine).unwrap_err();
+    foreign(&repo, &[put(&repo, "b/x", "somebody's")]);
+    look(&mut engine).unwrap_err();
+    engine.take_disturbed();
+    foreign(&repo, &[put(&repo, &good[0].0, &good[0].1)]);
+    look(&mut engine).unwrap();
+    let disturbed: Vec<String> = engine.take_disturbed().into_iter().map(|owner| owner.key.name).collect();
+    assert_eq!(disturbed, ["a", "b"], "nobody knows whose, so it may be anybody's");
+    assert!(engine.take_disturbed().is_empty(), "told once");
+}
+
+#[test]
+fn a_place_for_what_is_fetched_that_cannot_be_used_is_no_fault_of_the_server() {
+    let (scratch, repo, server) = server();
+    foreign(&repo, &[put(&repo, "people", "p")]);
+    std::fs::write(scratch.path("file"), "").unwrap();
+    let access = Access { cache: Some(scratch.path("file/cache")), ..access(server.repo("r")) };
+    let error = Engine::open(access).unwrap().commit(&[change("a").owns("a", &[("x", "1")])], &[]).unwrap_err();
+    assert!(matches!(&error, Error::Git(words) if words.contains("TMPDIR")), "{error:?}");
+}
+
+#[test]
+fn directories_without_end_stop_only_who_meets_them() {
+    let (_scratch, repo, server) = server();
+    foreign(&repo, &[put(&repo, &format!("a/{}x", "d/".repeat(1000)), "deep")]);
+    for url in [server.repo("r"), repo.to_str().unwrap().to_owned()] {
+        let mut engine = open(&url);
+        let both = [change("a").owns("a", &[("x", "1")]), change("b").owns("b", &[("x", "1")])];
+        let outcomes = engine.commit(&both, &[]).unwrap();
+        assert!(matches!(&outcomes[0], Err(Error::Blocked(words)) if words.contains("nested")), "{:?}", outcomes[0]);
+        assert!(outcomes[1].is_ok(), "{:?}", outcomes[1]);
+    }
+}

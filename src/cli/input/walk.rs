@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fs::{self, DirEntry, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::{DirEntryExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::manifest::read::MAX_BYTES;
@@ -29,13 +29,17 @@ enum Content {
 }
 
 impl Source {
-    /// Its name and its bytes.
-    pub(super) fn read(self) -> (String, io::Result<Vec<u8>>) {
-        let bytes = match self.content {
-            Content::File(path) => fs::File::open(path).and_then(read),
-            Content::Here(bytes) => bytes,
-        };
-        (self.name, bytes)
+    /// Its bytes, and which file they are of: two names of one file are one file.
+    pub(super) fn read(&mut self) -> io::Result<(Option<Identity>, Vec<u8>)> {
+        match &mut self.content {
+            Content::File(path) => {
+                let file = fs::File::open(path)?;
+                // Only the file itself knows: what its directory says of it differs between file systems.
+                let identity = identity(&file.metadata()?);
+                read(file).map(|bytes| (Some(identity), bytes))
+            }
+            Content::Here(bytes) => std::mem::replace(bytes, Ok(Vec::new())).map(|bytes| (None, bytes)),
+        }
     }
 }
 
@@ -53,16 +57,16 @@ pub(super) fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, String> {
             _ => format!("the path {:?} cannot be read: {e}", path.display()),
         })?;
         if metadata.is_dir() {
-            walk.directory(path, &mut Vec::new());
+            walk.directory(path);
         } else {
-            walk.file(path, Some(identity(&metadata)));
+            walk.file(path);
         }
     }
     Ok(walk.found)
 }
 
 /// Device and inode.
-type Identity = (u64, u64);
+pub(super) type Identity = (u64, u64);
 
 fn identity(about: &Metadata) -> Identity {
     (about.dev(), about.ino())
@@ -71,7 +75,7 @@ fn identity(about: &Metadata) -> Identity {
 #[derive(Default)]
 struct Walk {
     found: Vec<Source>,
-    /// Two names of one file are one file.
+    /// Directories: links may lead to one again.
     seen: HashSet<Identity>,
     stdin_taken: bool,
 }
@@ -85,16 +89,12 @@ impl Walk {
         Ok(())
     }
 
-    fn file(&mut self, path: &Path, identity: Option<Identity>) {
-        let is_new = identity.is_none_or(|identity| self.seen.insert(identity));
-        if is_new {
-            let content = Content::File(path.to_owned());
-            self.found.push(Source { name: path.display().to_string(), content });
-        }
+    fn file(&mut self, path: &Path) {
+        let content = Content::File(path.to_owned());
+        self.found.push(Source { name: path.display().to_string(), content });
     }
 
-    /// `above`: the directories on the way here, so that a symbolic link to one of them ends the walk.
-    fn directory(&mut self, path: &Path, above: &mut Vec<Identity>) {
+    fn directory(&mut self, path: &Path) {
         let listed = fs::metadata(path).and_then(|about| {
             let entries = fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
             Ok((identity(&about), entries))
@@ -106,10 +106,9 @@ impl Walk {
                 return;
             }
         };
-        if above.contains(&identity) {
+        if !self.seen.insert(identity) {
             return;
         }
-        above.push(identity);
         entries.sort_by_cached_key(DirEntry::file_name);
         for entry in entries {
             let name = entry.file_name();
@@ -120,19 +119,18 @@ impl Walk {
             // The directory itself says what a plain file is: ten thousand of them need not be asked.
             if entry.file_type().is_ok_and(|kind| kind.is_file()) {
                 if is_wanted(&name) {
-                    self.file(&path, Some((identity.0, entry.ino())));
+                    self.file(&path);
                 }
                 continue;
             }
             match fs::metadata(&path) {
-                Ok(about) if about.is_dir() => self.directory(&path, above),
-                Ok(about) if about.is_file() && is_wanted(&name) => self.file(&path, Some(self::identity(&about))),
+                Ok(about) if about.is_dir() => self.directory(&path),
+                Ok(about) if about.is_file() && is_wanted(&name) => self.file(&path),
                 Ok(_) => {}
                 // A link that leads nowhere may have led to a whole directory of requests.
-                Err(_) => self.file(&path, None),
+                Err(_) => self.file(&path),
             }
         }
-        above.pop();
     }
 }
 

@@ -13,8 +13,7 @@ use std::sync::Arc;
 use git2::{ObjectType, Oid};
 use sha1::{Digest, Sha1};
 
-use super::entry::{Kind, Reader, apply, strange};
-use super::local::io_error;
+use super::entry::{Entry, Kind, MAX_OBJECT, Reader, apply, strange};
 use super::objects::{Object, Objects};
 use super::pack::Pack;
 use super::parse;
@@ -22,8 +21,6 @@ use crate::store::{Access, Error};
 
 /// Bytes added since the last tidying before the next one, beside three times what was left by that.
 const ROOM: u64 = 64 << 20;
-/// Bytes of objects that are remembered while deltas are resolved, for the deltas to them.
-const REMEMBERED: usize = 16 << 20;
 /// Bytes of objects that are packed at once when tidying.
 const BATCH: usize = 4 << 20;
 /// The longest row of deltas that is followed; Git itself makes none of more than 4095.
@@ -40,24 +37,6 @@ pub(crate) struct Cache {
     full: u64,
 }
 
-/// Objects that others are deltas to, by where they begin.
-#[derive(Default)]
-struct Bases {
-    found: HashMap<u64, (ObjectType, Arc<Vec<u8>>)>,
-    size: usize,
-}
-
-impl Bases {
-    fn insert(&mut self, at: u64, kind: ObjectType, bytes: &Arc<Vec<u8>>) {
-        if self.size > REMEMBERED {
-            *self = Self::default();
-        }
-        if self.found.insert(at, (kind, bytes.clone())).is_none() {
-            self.size += bytes.len();
-        }
-    }
-}
-
 impl Cache {
     /// An empty one.
     pub(crate) fn new(access: &Access) -> Self {
@@ -70,16 +49,21 @@ impl Cache {
             Some(file) => file,
             None => fs::create_dir_all(&self.place)
                 .and_then(|()| tempfile::tempfile_in(&self.place))
-                .map_err(|e| io_error("make a file in", &self.place, &e))?,
+                .map_err(|e| self.failed(&e))?,
         };
         Ok(self.file.insert(file))
+    }
+
+    /// The server and its credentials have no part in this.
+    fn failed(&self, error: &io::Error) -> Error {
+        let place = self.place.display();
+        Error::Git(format!("cannot keep what is fetched in {place}: {error}; TMPDIR names another directory for it"))
     }
 
     /// Takes in a pack that a server sends.
     pub(crate) fn add(&mut self, mut pack: impl Read) -> Result<(), Error> {
         let begin = self.end;
-        let place = self.place.clone();
-        let file = self.file()?;
+        self.file()?;
         let mut buffer = vec![0; 64 << 10];
         let mut end = begin;
         loop {
@@ -88,10 +72,10 @@ impl Cache {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 count => count.map_err(|e| Error::Unreachable(format!("what the server sends ended early: {e}")))?,
             };
-            file.write_all_at(&buffer[..count], end).map_err(|e| io_error("write to a file in", &place, &e))?;
+            self.file()?.write_all_at(&buffer[..count], end).map_err(|e| self.failed(&e))?;
             end += count as u64;
         }
-        let found = scan(file, begin, end).map_err(|e| match e.kind() {
+        let found = scan(self.file()?, begin, end).map_err(|e| match e.kind() {
             io::ErrorKind::UnexpectedEof => {
                 Error::Unreachable("what the server sends ended early, or is damaged".to_owned())
             }
@@ -109,7 +93,7 @@ impl Cache {
     pub(crate) fn keep(&mut self, pack: &Pack) -> Result<(), Error> {
         let begin = self.end;
         let written = self.file()?.write_all_at(pack.bytes(), begin);
-        written.map_err(|e| io_error("write to a file in", &self.place, &e))?;
+        written.map_err(|e| self.failed(&e))?;
         self.begins.extend(pack.begins().map(|(id, offset)| (id, begin + u64::from(offset))));
         self.end += pack.bytes().len() as u64;
         Ok(())
@@ -150,57 +134,105 @@ impl Objects for Cache {
         let found = self.file.as_ref().zip(self.begins.get(&id));
         let (file, begin) = found.ok_or_else(|| Error::Git(format!("the object {id} is not at hand")))?;
         let known = |base: Oid| self.begins.get(&base).copied();
-        match resolve(file, *begin, &known, &mut Bases::default()) {
-            Ok(Some((kind, bytes))) => Ok(Object { id, kind, bytes: Arc::unwrap_or_clone(bytes) }),
-            Ok(None) => Err(Error::Git(format!("what the object {id} is made from is not at hand"))),
-            Err(e) => Err(Error::Git(format!("cannot read the object {id}: {e}"))),
-        }
+        let (kind, bytes) =
+            resolve(file, *begin, &known).map_err(|e| Error::Git(format!("cannot read the object {id}: {e}")))?;
+        Ok(Object { id, kind, bytes })
     }
 }
 
-/// Finds where each object of a pack begins.
+/// Finds where each object of a pack begins. Each entry is inflated once, and once more if others are deltas to it.
 fn scan(file: &File, begin: u64, end: u64) -> io::Result<HashMap<Oid, u64>> {
     check(file, begin, end)?;
     let mut reader = Reader::new(file, begin);
     let count = reader.count()?;
-    let mut begins = HashMap::new();
-    let mut deltas = Vec::new();
+    let mut wholes = Vec::new();
+    let mut deltas = Deltas::default();
     for _ in 0..count {
         let at = reader.position();
         let entry = reader.entry()?;
-        if let Kind::Whole(kind) = entry.kind {
-            let mut hash = Hash::new(kind, entry.size);
-            reader.inflate(entry, &mut hash)?;
-            begins.insert(hash.id()?, at);
-        } else {
+        match entry.kind {
+            Kind::Whole(kind) => {
+                let mut hash = Hash::new(kind, entry.size);
+                reader.inflate(entry, &mut hash)?;
+                wholes.push((at, hash.id()?));
+            }
+            Kind::DeltaAt(base) => deltas.to_position.entry(base).or_default().push(at),
+            Kind::DeltaTo(base) => deltas.to_object.entry(base).or_default().push(at),
+        }
+        if !matches!(entry.kind, Kind::Whole(_)) {
             reader.inflate(entry, &mut io::sink())?;
-            deltas.push(at);
         }
     }
     if reader.position() + 20 != end {
         return Err(strange("something follows its last object"));
     }
-    // A delta may come before what it is to.
-    let mut bases = Bases::default();
-    while !deltas.is_empty() {
-        let before = deltas.len();
-        let mut left = Vec::new();
-        for at in deltas {
-            match resolve(file, at, &|id| begins.get(&id).copied(), &mut bases)? {
-                Some((kind, bytes)) => {
-                    let mut hash = Hash::new(kind, bytes.len() as u64);
-                    hash.0.update(&*bytes);
-                    begins.insert(hash.id()?, at);
-                }
-                None => left.push(at),
-            }
+    let mut begins: HashMap<Oid, u64> = wholes.iter().map(|(at, id)| (*id, *at)).collect();
+    for (at, id) in wholes {
+        let found = deltas.take(at, id);
+        if !found.is_empty() {
+            resolve_all(file, at, found, &mut deltas, &mut begins)?;
         }
-        if left.len() == before {
-            return Err(strange("it has deltas to objects that it does not have"));
-        }
-        deltas = left;
     }
-    Ok(begins)
+    if deltas.is_empty() { Ok(begins) } else { Err(strange("it has deltas to objects that it does not have")) }
+}
+
+/// Where the deltas begin, by what they are to.
+#[derive(Default)]
+struct Deltas {
+    to_position: HashMap<u64, Vec<u64>>,
+    to_object: HashMap<Oid, Vec<u64>>,
+}
+
+impl Deltas {
+    /// Those to an object at a position. Each is taken once: in a pack that lies, too, none is its own base.
+    fn take(&mut self, at: u64, id: Oid) -> Vec<u64> {
+        let mut found = self.to_position.remove(&at).unwrap_or_default();
+        found.extend(self.to_object.remove(&id).into_iter().flatten());
+        found
+    }
+
+    fn is_empty(&self) -> bool {
+        self.to_position.is_empty() && self.to_object.is_empty()
+    }
+}
+
+/// Finds what the deltas to the whole object at `base` make, and the deltas to those.
+fn resolve_all(
+    file: &File,
+    base: u64,
+    found: Vec<u64>,
+    deltas: &mut Deltas,
+    begins: &mut HashMap<Oid, u64>,
+) -> io::Result<()> {
+    let (entry, bytes) = inflated(file, base)?;
+    let Kind::Whole(kind) = entry.kind else { return Err(strange("a whole object is none")) };
+    let bytes = Arc::new(bytes);
+    let mut next: Vec<(u64, Arc<Vec<u8>>)> = found.into_iter().map(|at| (at, bytes.clone())).collect();
+    drop(bytes);
+    while let Some((at, base)) = next.pop() {
+        let bytes = apply(&base, &inflated(file, at)?.1)?;
+        drop(base);
+        let mut hash = Hash::new(kind, bytes.len() as u64);
+        hash.0.update(&bytes);
+        let id = hash.id()?;
+        // What is there whole stays so: else a second one could be a delta to what is a delta to the first.
+        begins.entry(id).or_insert(at);
+        let bytes = Arc::new(bytes);
+        next.extend(deltas.take(at, id).into_iter().map(|at| (at, bytes.clone())));
+    }
+    Ok(())
+}
+
+/// What begins at a position, inflated.
+fn inflated(file: &File, at: u64) -> io::Result<(Entry, Vec<u8>)> {
+    let mut reader = Reader::new(file, at);
+    let entry = reader.entry()?;
+    if entry.size > MAX_OBJECT {
+        return Err(strange("an object is larger than any that kept reads"));
+    }
+    let mut bytes = Vec::new();
+    reader.inflate(entry, &mut bytes)?;
+    Ok((entry, bytes))
 }
 
 /// Whether a pack is as its sender made it: its last 20 bytes are the hash of all before.
@@ -214,41 +246,27 @@ fn check(file: &File, begin: u64, end: u64) -> io::Result<()> {
     if hash.0.finalize()[..] == trailer { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
-/// The object that begins at a position; none if that is a delta to something that is not `known`.
-fn resolve(
-    file: &File,
-    at: u64,
-    known: &dyn Fn(Oid) -> Option<u64>,
-    bases: &mut Bases,
-) -> io::Result<Option<(ObjectType, Arc<Vec<u8>>)>> {
+/// The object that begins at a position of packs that were scanned; `known` says where another one begins.
+fn resolve(file: &File, at: u64, known: &dyn Fn(Oid) -> Option<u64>) -> io::Result<(ObjectType, Vec<u8>)> {
     let mut deltas = Vec::new();
     let mut next = at;
     let (kind, mut bytes) = loop {
-        if let Some(base) = bases.found.get(&next) {
-            break base.clone();
-        }
-        let mut reader = Reader::new(file, next);
-        let entry = reader.entry()?;
-        let mut bytes = Vec::new();
-        reader.inflate(entry, &mut bytes)?;
+        let (entry, bytes) = inflated(file, next)?;
         let base = match entry.kind {
-            Kind::Whole(kind) => break (kind, Arc::new(bytes)),
+            Kind::Whole(kind) => break (kind, bytes),
             Kind::DeltaAt(base) => Some(base),
             Kind::DeltaTo(base) => known(base),
         };
-        deltas.push((next, bytes));
-        let Some(base) = base else { return Ok(None) };
+        deltas.push(bytes);
+        next = base.ok_or_else(|| strange("it is a delta to something that is not at hand"))?;
         if deltas.len() > MAX_DEPTH {
             return Err(strange("it has deltas in a circle"));
         }
-        next = base;
     };
-    while let Some((at, delta)) = deltas.pop() {
-        bases.insert(next, kind, &bytes);
-        bytes = Arc::new(apply(&bytes, &delta)?);
-        next = at;
+    while let Some(delta) = deltas.pop() {
+        bytes = apply(&bytes, &delta)?;
     }
-    Ok(Some((kind, bytes)))
+    Ok((kind, bytes))
 }
 
 /// The id of an object, as its bytes come.

@@ -7,6 +7,8 @@ use std::os::unix::fs::FileExt;
 use flate2::bufread::ZlibDecoder;
 use git2::{ObjectType, Oid};
 
+/// Bytes of the largest object that is ever held in memory.
+pub(crate) const MAX_OBJECT: u64 = 256 << 20;
 /// How much is read at once: most objects are smaller.
 const BUFFER: usize = 8 << 10;
 
@@ -136,7 +138,8 @@ pub(crate) fn apply(base: &[u8], delta: &[u8]) -> io::Result<Vec<u8>> {
     if length(&mut rest).and_then(|size| usize::try_from(size).ok()) != Some(base.len()) {
         return Err(wrong());
     }
-    let size = length(&mut rest).and_then(|size| usize::try_from(size).ok()).ok_or_else(wrong)?;
+    let size = length(&mut rest).filter(|size| *size <= MAX_OBJECT).ok_or_else(wrong)?;
+    let size = usize::try_from(size).map_err(|_| wrong())?;
     // What a delta says of its size is believed only as far as it has shown it.
     let mut out = Vec::with_capacity(size.min(base.len() + delta.len()));
     while let Some((&command, after)) = rest.split_first() {

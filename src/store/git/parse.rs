@@ -39,7 +39,8 @@ fn line(bytes: &[u8]) -> Option<(Line<'_>, &[u8])> {
     let end = bytes.iter().position(|byte| *byte == 0)?;
     let (head, rest) = (&bytes[..end], &bytes[end + 1..]);
     let space = head.iter().position(|byte| *byte == b' ')?;
-    let mode = i32::from_str_radix(std::str::from_utf8(&head[..space]).ok()?, 8).ok()?;
+    let mode = std::str::from_utf8(&head[..space]).ok().filter(|mode| !mode.starts_with(['+', '-']))?;
+    let mode = i32::from_str_radix(mode, 8).ok()?;
     let (id, rest) = rest.split_at_checked(20)?;
     Some(((mode, &head[space + 1..], Oid::from_bytes(id).ok()?), rest))
 }

@@ -112,8 +112,9 @@ impl<C: Carrier> Transport for Remote<C> {
             Fault::Refused(words) if words.contains("not our ref") => Error::Contended(self.carrier.clean(&words)),
             fault => self.fault(&fault),
         })?;
-        self.cache.add(pack).map_err(|error| cleaned(error, |text| self.carrier.clean(text)))?;
-        self.cache.tidy(commit)
+        // Before the new one comes: what differs from the old one is still to be seen.
+        have.map_or(Ok(()), |have| self.cache.tidy(have))?;
+        self.cache.add(pack).map_err(|error| cleaned(error, |text| self.carrier.clean(text)))
     }
 
     fn push(&mut self, old: Option<Oid>, new: Oid, objects: &Sink) -> Result<Pushed, Error> {

@@ -15,6 +15,8 @@ use crate::store::Error;
 
 /// The mode of a regular file.
 pub(crate) const FILE: i32 = 0o100_644;
+/// The deepest that directories are looked into.
+const MAX_DEPTH: usize = 256;
 const DIR: i32 = 0o040_000;
 const LINK: i32 = 0o120_000;
 pub(super) const MODULE: i32 = 0o160_000;
@@ -228,6 +230,13 @@ fn compare(
     new: Option<&mut Dir>,
     found: &mut Vec<Difference>,
 ) -> Result<(), Error> {
+    // Git servers refuse more than 2048 levels; a thread has room for fewer.
+    if prefix.matches('/').count() > MAX_DEPTH {
+        let top: String = prefix.chars().take(100).collect();
+        return Err(Error::Blocked(format!(
+            "directories are nested more than {MAX_DEPTH} levels deep below {top}…: remove them"
+        )));
+    }
     let mut none = (Entries::new(), Entries::new());
     if let (Some(old), Some(new)) = (&old, &new)
         && old.id.is_some()

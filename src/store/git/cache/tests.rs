@@ -81,6 +81,83 @@ fn what_is_damaged_is_refused() {
     holds(&cache, dir.path(), &ids);
 }
 
+/// An entry of a pack: its kind, what it is a delta to, and its bytes.
+fn entry(kind: u8, base: &[u8], bytes: &[u8]) -> Vec<u8> {
+    let mut size = bytes.len();
+    let mut out = vec![kind << 4 | u8::try_from(size & 15).unwrap() | if size > 15 { 0x80 } else { 0 }];
+    size >>= 4;
+    while size > 0 {
+        out.push(u8::try_from(size & 127).unwrap() | if size > 127 { 0x80 } else { 0 });
+        size >>= 7;
+    }
+    out.extend(base);
+    let mut encoder = flate2::write::ZlibEncoder::new(out, flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn pack(entries: &[Vec<u8>]) -> Vec<u8> {
+    let mut out = b"PACK\0\0\0\x02".to_vec();
+    out.extend(u32::try_from(entries.len()).unwrap().to_be_bytes());
+    out.extend(entries.concat());
+    let checksum = Sha1::digest(&out);
+    out.extend(checksum);
+    out
+}
+
+/// A delta that puts in all of `text`, whatever the base is.
+fn instead(base: &[u8], text: &[u8]) -> Vec<u8> {
+    let length = |bytes: &[u8]| u8::try_from(bytes.len()).ok().filter(|length| *length < 128).unwrap();
+    [&[length(base), length(text), length(text)], text].concat()
+}
+
+fn blob(bytes: &[u8]) -> Oid {
+    super::super::tree::hash(ObjectType::Blob, bytes).unwrap()
+}
+
+#[test]
+fn an_object_that_comes_twice_is_no_circle() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut cache = empty(dir.path());
+    let (one, two) = (b"one".as_slice(), b"two".as_slice());
+    let twice = [
+        entry(3, b"", one),
+        entry(7, blob(one).as_bytes(), &instead(one, two)),
+        entry(7, blob(two).as_bytes(), &instead(two, one)),
+    ];
+    cache.add(&*pack(&twice)).unwrap();
+    assert_eq!((cache.read(blob(one)).unwrap().bytes.as_slice(), &*cache.read(blob(two)).unwrap().bytes), (one, two));
+    // Without the whole one it is one.
+    let mut cache = empty(dir.path());
+    assert!(matches!(cache.add(&*pack(&twice[1..])), Err(Error::Git(words)) if words.contains("does not have")));
+}
+
+#[test]
+fn deltas_may_come_before_what_they_are_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let texts: Vec<Vec<u8>> = (0..3000).map(|at| format!("number {at}").into_bytes()).collect();
+    let to_the_next = |pair: &[Vec<u8>]| entry(7, blob(&pair[1]).as_bytes(), &instead(&pair[1], &pair[0]));
+    let mut entries: Vec<Vec<u8>> = texts.windows(2).map(to_the_next).collect();
+    entries.push(entry(3, b"", &texts[2999]));
+    let mut cache = empty(dir.path());
+    cache.add(&*pack(&entries)).unwrap();
+    assert_eq!(cache.read(blob(&texts[0])).unwrap().bytes, texts[0]);
+    assert_eq!(cache.begins.len(), 3000);
+}
+
+#[test]
+fn what_would_fill_the_memory_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = vec![0; 0xff_ffff];
+    // Copies of sixteen megabytes each.
+    let mut delta = vec![0xff, 0xff, 0xff, 0x07];
+    delta.extend([0xe0, 0xff, 0xff, 0xff, 0x0f]);
+    delta.extend([0xf0, 0xff, 0xff, 0xff].repeat(300));
+    let mut cache = empty(dir.path());
+    let bomb = pack(&[entry(3, b"", &base), entry(7, blob(&base).as_bytes(), &delta)]);
+    assert!(matches!(cache.add(&*bomb), Err(Error::Git(_))));
+}
+
 #[test]
 fn tidying_keeps_what_a_commit_consists_of() {
     let dir = tempfile::tempdir().unwrap();
