@@ -13,6 +13,8 @@ type answer struct {
 	Kubectl       string         `json:"kubectl"`
 	APIServer     string         `json:"apiServer"`
 	Token         string         `json:"token"`
+	AdminCert     string         `json:"adminCertificate"`
+	AdminKey      string         `json:"adminKey"`
 	GiteaURL      string         `json:"giteaUrl"`
 	GiteaHTTPSURL string         `json:"giteaHttpsUrl"`
 	GiteaSSHURL   string         `json:"giteaSshUrl"`

@@ -16,7 +16,7 @@ type folder struct {
 }
 
 var folders = map[string]folder{
-	"argocd-crds":    {"data", "github.com/argoproj/argo-cd/v3", "manifests/crds"},
+	"argocd-crds":    {"argocd", "github.com/argoproj/argo-cd/v3", "manifests/crds"},
 	"eso-crds":       {"eso", "github.com/external-secrets/external-secrets", "config/crds/bases"},
 	"vcluster-chart": {"data", "github.com/loft-sh/vcluster", "chart"},
 }

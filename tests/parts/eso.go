@@ -19,6 +19,7 @@ const connectVault = "homelab"
 // An esoServers is the External Secrets Operator and a 1Password Connect
 // server that it may use.
 type esoServers struct {
+	kubernetes *kubernetes
 	crds       *server // installs the operator's CRDs, and ends
 	connect    *server
 	operator   *server
@@ -44,6 +45,7 @@ func newESO(dir string, k *kubernetes, built builds, lag time.Duration, ports []
 	env := append(privateEnv(home), "KUBECONFIG="+k.kubeconfig)
 	token := rand.Text()
 	return &esoServers{
+		kubernetes: k,
 		crds: &server{
 			name: "eso-crds",
 			path: built.kubernetes["kubectl"],
@@ -75,6 +77,9 @@ func newESO(dir string, k *kubernetes, built builds, lag time.Duration, ports []
 
 func (e *esoServers) start(ctx context.Context, ground *playground) error {
 	if err := ground.run(e.crds); err != nil {
+		return err
+	}
+	if err := e.kubernetes.untilServed(ctx); err != nil {
 		return err
 	}
 	if err := ground.startTold(ctx, e.connect); err != nil {

@@ -54,7 +54,10 @@ func (k *kubernetes) writeFiles() error {
 	if err := os.MkdirAll(k.path("home"), 0o755); err != nil {
 		return err
 	}
-	if err := k.ca.issue(k.path("server.crt"), k.path("server.key")); err != nil {
+	if err := k.ca.issueServer(k.path("server.crt"), k.path("server.key")); err != nil {
+		return err
+	}
+	if err := k.ca.issueAdmin(k.path("admin.crt"), k.path("admin.key")); err != nil {
 		return err
 	}
 	if _, err := writeKey(k.path("service-account.key")); err != nil {
@@ -111,6 +114,7 @@ func (k *kubernetes) apiServer(etcdURL string, port int) *server {
 		"--tls-private-key-file=" + k.path("server.key"),
 		"--cert-dir=" + k.path("certificates"),
 		"--token-auth-file=" + k.path("tokens.csv"),
+		"--client-ca-file=" + k.path("ca.crt"),
 		"--authorization-mode=RBAC",
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + k.path("service-account.key"),
@@ -168,34 +172,44 @@ func (k *kubernetes) server(name, program string, args []string, ready func(cont
 
 // answersOK says whether a GET with the admin's token succeeds.
 func (k *kubernetes) answersOK(ctx context.Context, url string) error {
+	return answersOK(ctx, k.client(), url, "Bearer "+k.token)
+}
+
+// client trusts the playground's own CA.
+func (k *kubernetes) client() *http.Client {
 	roots := x509.NewCertPool()
 	roots.AddCert(k.ca.certificate)
-	client := &http.Client{
+	return &http.Client{
 		Timeout: 5 * time.Second,
 		Transport: &http.Transport{
 			TLSClientConfig:   &tls.Config{RootCAs: roots},
 			DisableKeepAlives: true,
 		},
 	}
-	return answersOK(ctx, client, url, "Bearer "+k.token)
 }
 
 func answersOK(ctx context.Context, client *http.Client, url, authorization string) error {
+	_, err := fetch(ctx, client, url, authorization)
+	return err
+}
+
+// fetch gives the body of an answer that is 200.
+func fetch(ctx context.Context, client *http.Client, url, authorization string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, "GET", url, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	request.Header.Set("Authorization", authorization)
 	answer, err := client.Do(request)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer answer.Body.Close()
-	body, _ := io.ReadAll(io.LimitReader(answer.Body, 500))
+	body, err := io.ReadAll(answer.Body)
 	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("GET %s: %s: %s", url, answer.Status, strings.TrimSpace(string(body)))
+		return nil, fmt.Errorf("GET %s: %s: %.500s", url, answer.Status, strings.TrimSpace(string(body)))
 	}
-	return nil
+	return body, err
 }
 
 // privateEnv is the environment of all servers: nothing of the developer's,

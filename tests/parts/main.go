@@ -1,6 +1,6 @@
 // Parts builds and runs the real programs kept is tested against: etcd,
-// kube-apiserver, kube-controller-manager, kubectl, Gitea, Helm and the
-// External Secrets Operator, as plain processes, without containers. It serves
+// kube-apiserver, kube-controller-manager, kubectl, Gitea, Helm, the External
+// Secrets Operator and Argo CD, as plain processes, without containers. It serves
 // the tests and people alike.
 package main
 
@@ -18,9 +18,9 @@ const usage = `usage: parts COMMAND
   check                     say which tools are missing on this machine
   path NAME                 print where a program is, building it if missing:
                             etcd, kube-apiserver, kube-controller-manager,
-                            kubectl, gitea, readers, helm, eso; or a folder:
-                            argocd-crds, eso-crds, vcluster-chart
-  up [--eso] [--dir DIR] [--keep] [--env FILE]
+                            kubectl, gitea, readers, helm, eso, argocd-...; or
+                            a folder: argocd-crds, eso-crds, vcluster-chart
+  up [--eso] [--argocd] [--dir DIR] [--keep] [--env FILE]
                             run all servers until stdin ends or Ctrl-C
 `
 
@@ -42,6 +42,7 @@ func main() {
 		var o upOptions
 		flags := flag.NewFlagSet("up", flag.ExitOnError)
 		flags.BoolVar(&o.eso, "eso", false, "also run the External Secrets Operator and a 1Password Connect server")
+		flags.BoolVar(&o.argocd, "argocd", false, "also run Argo CD's controllers and its repo server")
 		flags.DurationVar(&o.lag, "connect-lag", 300*time.Millisecond, "have reads of the Connect server see a write only after this `TIME`")
 		flags.StringVar(&o.dir, "dir", "", "run in `DIR`, new or empty, and leave it in place at the end (default: a temporary directory)")
 		flags.BoolVar(&o.keep, "keep", false, "do not remove the temporary directory at the end")

@@ -39,6 +39,7 @@ const (
 	kubernetesVersion = "v1.36.3"
 	giteaVersion      = "v1.26.0"
 	helmVersion       = "v3.22.0"
+	argocdVersion     = "3.5.7"
 )
 
 var (
@@ -87,9 +88,18 @@ var (
 		programs: []string{"eso"},
 		copied:   "github.com/external-secrets/external-secrets",
 	}
+	argocd = &part{
+		dir:    "argocd",
+		binary: "argocd",
+		programs: []string{"argocd-application-controller", "argocd-applicationset-controller",
+			"argocd-git-ask-pass", "argocd-redis", "argocd-repo-server"},
+		ldflags:       "-X github.com/argoproj/argo-cd/v3/common.version=" + argocdVersion,
+		staticModule:  "github.com/argoproj/argo-cd/v3",
+		staticFolders: []string{"hack"}, // the script that reads a commit's signature
+	}
 	// In order of the time they take, the shortest first: a mistake in the
 	// setup shows early.
-	parts = []*part{readers, helm, eso, gitea, controlPlane}
+	parts = []*part{readers, helm, eso, argocd, gitea, controlPlane}
 )
 
 func partOf(program string) (*part, error) {

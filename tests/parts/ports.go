@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -37,4 +38,14 @@ func freePorts(count int) ([]int, error) {
 		ports = append(ports, port)
 	}
 	return ports, nil
+}
+
+// listens says whether a server accepts connections.
+func listens(ctx context.Context, address string) error {
+	var dialer net.Dialer
+	connection, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	return connection.Close()
 }

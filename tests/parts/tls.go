@@ -41,13 +41,26 @@ func newAuthority() (*authority, error) {
 	return &authority{parsed, key, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}, nil
 }
 
-// issue writes a certificate and key for a server on this machine.
-func (a *authority) issue(certFile, keyFile string) error {
+// issueServer writes a certificate and key for a server on this machine.
+func (a *authority) issueServer(certFile, keyFile string) error {
 	template := certificate("localhost", 2)
-	template.KeyUsage = x509.KeyUsageDigitalSignature
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
-	template.DNSNames = []string{"localhost", "kubernetes.default.svc"}
+	template.DNSNames = []string{"localhost", "*.localhost", "kubernetes.default.svc"}
+	return a.issue(template, certFile, keyFile)
+}
+
+// issueAdmin writes a certificate and key with which its holder is an
+// administrator to the API server.
+func (a *authority) issueAdmin(certFile, keyFile string) error {
+	template := certificate("admin", 3)
+	template.Subject.Organization = []string{"system:masters"}
+	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	return a.issue(template, certFile, keyFile)
+}
+
+func (a *authority) issue(template *x509.Certificate, certFile, keyFile string) error {
+	template.KeyUsage = x509.KeyUsageDigitalSignature
 	key, err := writeKey(keyFile)
 	if err != nil {
 		return err

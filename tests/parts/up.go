@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"os/signal"
@@ -26,11 +24,12 @@ type playground struct {
 
 // upOptions say what to run and where.
 type upOptions struct {
-	eso  bool
-	lag  time.Duration // of the Connect server
-	dir  string
-	keep bool
-	env  string
+	eso    bool
+	argocd bool
+	lag    time.Duration // of the Connect server
+	dir    string
+	keep   bool
+	env    string
 }
 
 // builds are where the programs are that run.
@@ -39,6 +38,9 @@ type builds struct {
 	gitea      string
 	eso        string
 	esoCRDs    string
+	argocd     map[string]string
+	argocdCRDs string
+	helm       string
 }
 
 func (o upOptions) provide() (builds, error) {
@@ -52,15 +54,28 @@ func (o upOptions) provide() (builds, error) {
 		return b, err
 	}
 	b.gitea = programs["gitea"]
-	if !o.eso {
-		return b, nil
+	if o.eso {
+		if programs, err = eso.provide(); err != nil {
+			return b, err
+		}
+		b.eso = programs["eso"]
+		if b.esoCRDs, err = folders["eso-crds"].provide(); err != nil {
+			return b, err
+		}
 	}
-	if programs, err = eso.provide(); err != nil {
-		return b, err
+	if o.argocd {
+		if programs, err = helm.provide(); err != nil {
+			return b, err
+		}
+		b.helm = programs["helm"]
+		if b.argocd, err = argocd.provide(); err != nil {
+			return b, err
+		}
+		if b.argocdCRDs, err = folders["argocd-crds"].provide(); err != nil {
+			return b, err
+		}
 	}
-	b.eso = programs["eso"]
-	b.esoCRDs, err = folders["eso-crds"].provide()
-	return b, err
+	return b, nil
 }
 
 func up(o upOptions) error {
@@ -158,7 +173,7 @@ func startOnce(ctx context.Context, dir string, o upOptions, built builds) (*pla
 	if err := os.Mkdir(logs, 0o755); err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(7)
+	ports, err := freePorts(13)
 	if err != nil {
 		return nil, err
 	}
@@ -185,6 +200,14 @@ func startOnce(ctx context.Context, dir string, o upOptions, built builds) (*pla
 		}
 		all = append(all, e.connect, e.operator)
 	}
+	var a *argocdServers
+	if o.argocd {
+		a, err = newArgoCD(filepath.Join(dir, "argocd"), k, built, ports[7:])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, a.servers...)
+	}
 	for _, server := range all {
 		ground.servers[server.name] = server
 	}
@@ -205,9 +228,13 @@ func startOnce(ctx context.Context, dir string, o upOptions, built builds) (*pla
 			}
 		}
 		if o.eso {
-			if kubernetesErr = e.start(ctx, ground); kubernetesErr != nil {
-				giveUp()
-			}
+			kubernetesErr = e.start(ctx, ground)
+		}
+		if o.argocd && kubernetesErr == nil {
+			kubernetesErr = a.start(ctx, ground)
+		}
+		if kubernetesErr != nil {
+			giveUp()
 		}
 	}()
 	go func() {
@@ -239,6 +266,8 @@ func startOnce(ctx context.Context, dir string, o upOptions, built builds) (*pla
 		Kubectl:       built.kubernetes["kubectl"],
 		APIServer:     k.url,
 		Token:         k.token,
+		AdminCert:     k.path("admin.crt"),
+		AdminKey:      k.path("admin.key"),
 		GiteaURL:      g.url,
 		GiteaHTTPSURL: httpsURL,
 		GiteaSSHURL:   g.sshURL(),
@@ -297,82 +326,6 @@ func removeContents(dir string) error {
 		}
 	}
 	return nil
-}
-
-// serve carries out commands from stdin until it is told to end, or until a
-// server ends that was not told to.
-func (ground *playground) serve(ctx context.Context) error {
-	ended := make(chan struct{})
-	go func() {
-		ground.obey(ctx)
-		if endsWithWriter() {
-			close(ended)
-		}
-	}()
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-ended:
-		return nil
-	case p := <-ground.died:
-		name := p.server.name
-		return fmt.Errorf("%s ended by itself (%v):\n%s", name, p.cmd.ProcessState, tail(ground.logFile(name)))
-	}
-}
-
-// endsWithWriter says whether the end of stdin means that whoever started us
-// has gone. With a terminal or /dev/null it does not.
-func endsWithWriter() bool {
-	info, err := os.Stdin.Stat()
-	return err == nil && info.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0
-}
-
-// obey answers each line on stdin with a line on stdout.
-func (ground *playground) obey(ctx context.Context) {
-	// In the background of a terminal, reading it would suspend us.
-	signal.Ignore(syscall.SIGTTIN)
-	lines := bufio.NewReader(os.Stdin)
-	for {
-		line, err := lines.ReadString('\n')
-		if words := strings.Fields(line); len(words) > 0 {
-			printLine(ground.carryOut(ctx, words))
-		}
-		if err != nil {
-			if !errors.Is(err, io.EOF) && endsWithWriter() {
-				say("reading commands: %v", err)
-			}
-			return
-		}
-	}
-}
-
-type outcome struct {
-	OK    bool   `json:"ok,omitempty"`
-	PID   int    `json:"pid,omitempty"` // of what was started
-	Error string `json:"error,omitempty"`
-}
-
-func (ground *playground) carryOut(ctx context.Context, words []string) outcome {
-	err := fmt.Errorf("unknown command %q: say stop, start or kill, and one of %s", strings.Join(words, " "), ground.names())
-	pid := 0
-	if len(words) == 2 {
-		name := words[1]
-		if server := ground.servers[name]; server != nil {
-			switch words[0] {
-			case "start":
-				err = ground.start(ctx, server)
-				pid = ground.pid(name)
-			case "stop":
-				err = ground.stop(name)
-			case "kill":
-				err = ground.kill(name)
-			}
-		}
-	}
-	if err != nil {
-		return outcome{Error: err.Error()}
-	}
-	return outcome{OK: true, PID: pid}
 }
 
 // stopAll stops the servers; etcd last, as the API server writes to it until
