@@ -21,9 +21,9 @@ dev: ## Run an API server and a Gitea to play with, until Ctrl-C
 parts: ## Build the real parts into their cache
 	go -C tests/parts run . build
 
-generate: ## Write the generated files: crds/, the chart's copy and schema, and the golden outputs below promises/
+generate: ## Write the generated files: crds/, the chart's copies and schema, golden outputs, deploy/argocd/argocd-cm.yaml
 	cargo run -q -- crd --out crds
-	KEPT_BLESS=1 cargo test -q --test promises --test chart_files
+	KEPT_BLESS=1 cargo test -q --test promises --test chart_files --test argocd
 
 lint: ## Formatting, lints, docs, licences, workflows and the Dockerfile
 	cargo fmt --check
