@@ -1,10 +1,10 @@
 # `make help` lists what there is.
-.PHONY: help test quick bench dev generate lint parts
+.PHONY: help test quick bench dev generate lint loop parts
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-test: ## Run every test, on a real API server and a real Gitea (built when missing: about 15 minutes once)
+test: ## Run every test, on a real API server and a real Gitea (built when missing: about 20 minutes once)
 	tests/check-tools
 	tests/with-parts cargo test --features real-parts
 
@@ -17,6 +17,10 @@ bench: ## Measure kept against git and a bare API client, and soak it (an hour; 
 
 dev: ## Run an API server and a Gitea to play with, until Ctrl-C
 	go -C tests/parts run . up --env $(CURDIR)/target/dev.env
+
+loop: ## Watch the life of a virtual cluster from a user's commit to its end, through a real Argo CD
+	go -C tests/parts run . build
+	cargo test --features real-parts --test loop -- --nocapture a_vcluster_comes_lives_and_goes
 
 parts: ## Build the real parts into their cache
 	go -C tests/parts run . build

@@ -76,24 +76,10 @@ impl World {
     /// A control plane with the operator, a store, and the namespaces that it is about.
     fn with_store() -> Self {
         let world = Self::with_eso();
-        for namespace in ["external-secrets", "argocd", NAMESPACE] {
+        for namespace in ["argocd", NAMESPACE] {
             world.kubectl(&["create", "namespace", namespace]);
         }
-        let token = format!("--from-literal=token={}", world.info("connectToken"));
-        world.kubectl(&["create", "secret", "generic", "connect", "-n", "external-secrets", &token]);
-        let reference = json!({"name": "connect", "namespace": "external-secrets", "key": "token"});
-        let provider = json!({
-            "connectHost": world.info("connectUrl"),
-            "vaults": {world.info("connectVault"): 1},
-            "auth": {"secretRef": {"connectTokenSecretRef": reference}},
-        });
-        let store = json!({
-            "apiVersion": "external-secrets.io/v1",
-            "kind": "ClusterSecretStore",
-            "metadata": {"name": "onepassword-store"},
-            "spec": {"provider": {"onepassword": provider}},
-        });
-        world.apply(&store.to_string());
+        world.secret_store();
         world
     }
 
@@ -114,33 +100,6 @@ impl World {
     /// Deletes what brings the kubeconfig into the item, and waits until all of it is gone.
     fn delete_pushsecrets(&self) {
         self.kubectl(&["delete", "pushsecrets", "--all", "-n", NAMESPACE, "--timeout=100s"]);
-    }
-
-    fn connect(&self, method: &str, path: &str, body: &str) -> Value {
-        let vault = self.vaults()[0]["id"].as_str().expect("a vault").to_owned();
-        self.onepassword(method, &format!("vaults/{vault}/items{path}"), body)
-    }
-
-    fn vaults(&self) -> Value {
-        self.onepassword("GET", "vaults", "")
-    }
-
-    fn onepassword(&self, method: &str, path: &str, body: &str) -> Value {
-        let url = format!("{}/v1/{path}", self.info("connectUrl"));
-        let token = format!("Authorization: Bearer {}", self.info("connectToken"));
-        let done =
-            Command::new("curl").args(["-sSf", "-X", method, "-H", &token, "-d", body, &url]).output().expect("curl");
-        let words = String::from_utf8_lossy(&done.stderr);
-        // A list may be older than what is gone meanwhile.
-        assert!(done.status.success() || method == "GET" && words.contains("error: 404"), "{method} {path}: {words}");
-        serde_json::from_slice(&done.stdout).unwrap_or_default()
-    }
-
-    /// All items, whole.
-    fn items(&self) -> Vec<Value> {
-        let list = self.connect("GET", "", "");
-        let ids = list.as_array().expect("a list").iter().map(|item| item["id"].as_str().expect("an id"));
-        ids.map(|id| self.connect("GET", &format!("/{id}"), "")).filter(Value::is_object).collect()
     }
 
     /// The fields of the only item by label; none if there is no item.

@@ -36,6 +36,7 @@ mod races;
 mod readme;
 mod restarts;
 mod support;
+mod vault;
 mod vclusters;
 mod wires;
 mod writers;

@@ -99,7 +99,8 @@ impl World {
         Self::up(&["--eso"])
     }
 
-    fn up(options: &[&str]) -> Self {
+    /// Starts a control plane and a Gitea, and what else the harness has options for.
+    pub fn up(options: &[&str]) -> Self {
         let slot = slot();
         let mut parts = Command::new(harness())
             .arg("up")

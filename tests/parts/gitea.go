@@ -154,8 +154,9 @@ LEVEL = Warn
 [actions]
 ENABLED = false
 
+; Tests publish charts.
 [packages]
-ENABLED = false
+ENABLED = true
 
 [mailer]
 ENABLED = false
