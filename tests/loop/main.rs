@@ -19,6 +19,7 @@ mod vault;
 
 mod alternative;
 mod argocd;
+mod health;
 mod life;
 mod story;
 mod vclusters;
