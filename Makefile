@@ -20,7 +20,7 @@ dev: ## Run an API server and a Gitea to play with, until Ctrl-C
 
 loop: ## Watch the life of a virtual cluster from a user's commit to its end, through a real Argo CD
 	go -C tests/parts run . build
-	cargo test --features real-parts --test loop -- --nocapture a_vcluster_comes_lives_and_goes
+	cargo test --features argocd --test loop -- --nocapture a_vcluster_comes_lives_and_goes
 
 parts: ## Build the real parts into their cache
 	go -C tests/parts run . build
