@@ -4,7 +4,7 @@
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-test: ## Run every test, on a real API server and a real Gitea (built when missing: about 20 minutes once)
+test: ## Run every test but those with Argo CD, on a real API server and a real Gitea (built when missing: about 20 minutes once)
 	tests/check-tools
 	tests/with-parts cargo test --features real-parts
 
