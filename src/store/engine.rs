@@ -10,10 +10,9 @@ use std::time::Duration;
 use git2::Oid;
 
 use super::build::{Base, New, build, preview};
-use super::disturbed::disturbed;
+use super::disturbed::Disturbed;
 use super::git::{self, Pushed, Transport};
 use super::heads::Heads;
-use super::index::Index;
 use super::split::Refused;
 use super::stage::{Indexes, Stage};
 use super::{Access, Change, Chore, Error, Outcome, Record};
@@ -65,13 +64,11 @@ pub struct Engine {
     access: Access,
     /// Absent after new credentials, until the next use.
     transport: Option<Box<dyn Transport>>,
-    pub(super) base: Option<Base>,
+    base: Option<Base>,
     indexes: Indexes,
     heads: Heads,
     pub(super) refused: Refused,
-    disturbed: BTreeSet<Owner>,
-    /// The branch moved while no records were at hand to tell whom that concerns.
-    blind: bool,
+    disturbed: Disturbed,
 }
 
 impl Engine {
@@ -85,8 +82,7 @@ impl Engine {
             indexes: Indexes::new(),
             heads: Heads::default(),
             refused: Refused::default(),
-            disturbed: BTreeSet::new(),
-            blind: false,
+            disturbed: Disturbed::default(),
         })
     }
 
@@ -210,23 +206,15 @@ impl Engine {
         })
     }
 
-    /// What these owners want is what the branch holds, whatever others did before.
     fn settled(&mut self, changes: &[Change], published: Published) -> Together {
-        for change in changes {
-            self.disturbed.remove(&change.owner);
-        }
+        self.disturbed.settled(changes.iter().map(|change| &change.owner));
         Together::Done(published)
     }
 
     /// The owners whose files or records others have changed since this was asked last, as far as that was
     /// noticed: a look at the remote notices it, and so does a push that finds the branch elsewhere.
     pub fn take_disturbed(&mut self) -> BTreeSet<Owner> {
-        if self.blind && !self.indexes.is_empty() {
-            let owners = self.indexes.values().flat_map(Index::all).map(|record| record.owner.clone());
-            self.disturbed.extend(owners);
-            self.blind = false;
-        }
-        std::mem::take(&mut self.disturbed)
+        self.disturbed.take(&self.indexes)
     }
 
     /// What [`Engine::commit`] would do; writes nothing to the remote.
@@ -273,7 +261,7 @@ impl Engine {
 
     /// Begins anew, with an empty cache.
     pub(super) fn forget(&mut self) {
-        self.blind |= self.base.is_some();
+        self.disturbed.lost(&self.indexes);
         self.transport = None;
         self.base = None;
         self.indexes.clear();
@@ -314,8 +302,7 @@ impl Engine {
             base.tree = Some(git::parse::tree_of(&transport.objects().read(commit)?)?);
         }
         if let Some(before) = self.base {
-            self.blind |= self.indexes.is_empty();
-            self.disturbed.extend(disturbed(transport.objects(), &self.indexes, before.tree, base.tree));
+            self.disturbed.moved(transport.objects(), &self.indexes, before.tree, base.tree);
         }
         self.base = Some(base);
         Ok(base)

@@ -113,4 +113,9 @@ fn commits_are_signed_with_the_key_that_is_named() {
         .exits(0)
         .is_quiet();
     assert!(desk.git("r", "cat-file commit main").contains("gpgsig -----BEGIN SSH SIGNATURE-----"));
+    // One that cannot sign is not to be found out by the first change.
+    generate(&desk.path("locked"), &["-t", "ed25519", "-N", "secret"]);
+    kept(&desk, "apply -f a.yaml --store r", &[("KEPT_GIT_SIGNING_KEY_FILE", &desk.path("locked"))])
+        .exits(2)
+        .says(&["passphrase"]);
 }

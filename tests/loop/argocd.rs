@@ -50,7 +50,7 @@ impl World {
         self.kubectl(&["annotate", "--overwrite", "application", application, "-n", "argocd", now]);
     }
 
-    /// TO BE REMOVED once kept tells Argo CD of its pushes by itself: this is what it would do.
+    /// Tells Argo CD of a push, as a person would who does not want to wait for its next look.
     pub fn tell_argocd(&self) {
         let set = "argocd.argoproj.io/application-set-refresh=true";
         self.kubectl(&["annotate", "--overwrite", "applicationset", "kept-state", "-n", "argocd", set]);

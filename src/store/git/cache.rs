@@ -40,7 +40,10 @@ pub(crate) struct Cache {
 impl Cache {
     /// An empty one.
     pub(crate) fn new(access: &Access) -> Self {
-        let place = access.cache.clone().unwrap_or_else(std::env::temp_dir);
+        Self::at(access.cache.clone().unwrap_or_else(std::env::temp_dir))
+    }
+
+    fn at(place: PathBuf) -> Self {
         Self { place, file: None, end: 0, begins: HashMap::new(), full: ROOM }
     }
 
@@ -104,7 +107,7 @@ impl Cache {
         if self.end < self.full {
             return Ok(());
         }
-        let mut fresh = Self { place: self.place.clone(), file: None, end: 0, begins: HashMap::new(), full: self.full };
+        let mut fresh = Self::at(self.place.clone());
         let (mut seen, mut next) = (HashSet::from([commit]), vec![commit]);
         let (mut batch, mut size) = (Vec::new(), 0);
         while let Some(id) = next.pop() {
@@ -133,14 +136,13 @@ impl Objects for Cache {
     fn read(&self, id: Oid) -> Result<Object, Error> {
         let found = self.file.as_ref().zip(self.begins.get(&id));
         let (file, begin) = found.ok_or_else(|| Error::Git(format!("the object {id} is not at hand")))?;
-        let known = |base: Oid| self.begins.get(&base).copied();
         let (kind, bytes) =
-            resolve(file, *begin, &known).map_err(|e| Error::Git(format!("cannot read the object {id}: {e}")))?;
+            resolve(file, *begin, &self.begins).map_err(|e| Error::Git(format!("cannot read the object {id}: {e}")))?;
         Ok(Object { id, kind, bytes })
     }
 }
 
-/// Finds where each object of a pack begins. Each entry is inflated once, and once more if others are deltas to it.
+/// Finds where each object of a pack begins. No entry is inflated more than twice.
 fn scan(file: &File, begin: u64, end: u64) -> io::Result<HashMap<Oid, u64>> {
     check(file, begin, end)?;
     let mut reader = Reader::new(file, begin);
@@ -150,18 +152,18 @@ fn scan(file: &File, begin: u64, end: u64) -> io::Result<HashMap<Oid, u64>> {
     for _ in 0..count {
         let at = reader.position();
         let entry = reader.entry()?;
-        match entry.kind {
+        let to_the_same = match entry.kind {
             Kind::Whole(kind) => {
                 let mut hash = Hash::new(kind, entry.size);
                 reader.inflate(entry, &mut hash)?;
                 wholes.push((at, hash.id()?));
+                continue;
             }
-            Kind::DeltaAt(base) => deltas.to_position.entry(base).or_default().push(at),
-            Kind::DeltaTo(base) => deltas.to_object.entry(base).or_default().push(at),
-        }
-        if !matches!(entry.kind, Kind::Whole(_)) {
-            reader.inflate(entry, &mut io::sink())?;
-        }
+            Kind::DeltaAt(base) => deltas.to_position.entry(base).or_default(),
+            Kind::DeltaTo(base) => deltas.to_object.entry(base).or_default(),
+        };
+        to_the_same.push(at);
+        reader.inflate(entry, &mut io::sink())?;
     }
     if reader.position() + 20 != end {
         return Err(strange("something follows its last object"));
@@ -246,8 +248,8 @@ fn check(file: &File, begin: u64, end: u64) -> io::Result<()> {
     if hash.0.finalize()[..] == trailer { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
-/// The object that begins at a position of packs that were scanned; `known` says where another one begins.
-fn resolve(file: &File, at: u64, known: &dyn Fn(Oid) -> Option<u64>) -> io::Result<(ObjectType, Vec<u8>)> {
+/// The object that begins at a position of packs that were scanned; `begins` says where each does.
+fn resolve(file: &File, at: u64, begins: &HashMap<Oid, u64>) -> io::Result<(ObjectType, Vec<u8>)> {
     let mut deltas = Vec::new();
     let mut next = at;
     let (kind, mut bytes) = loop {
@@ -255,7 +257,7 @@ fn resolve(file: &File, at: u64, known: &dyn Fn(Oid) -> Option<u64>) -> io::Resu
         let base = match entry.kind {
             Kind::Whole(kind) => break (kind, bytes),
             Kind::DeltaAt(base) => Some(base),
-            Kind::DeltaTo(base) => known(base),
+            Kind::DeltaTo(base) => begins.get(&base).copied(),
         };
         deltas.push(bytes);
         next = base.ok_or_else(|| strange("it is a delta to something that is not at hand"))?;

@@ -41,7 +41,7 @@ fn holds(cache: &Cache, repo: &Path, ids: &[String]) {
 }
 
 fn empty(place: &Path) -> Cache {
-    Cache { place: place.to_owned(), file: None, end: 0, begins: HashMap::new(), full: ROOM }
+    Cache::at(place.to_owned())
 }
 
 #[test]
