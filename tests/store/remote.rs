@@ -388,3 +388,31 @@ fn directories_without_end_stop_only_who_meets_them() {
         assert!(outcomes[1].is_ok(), "{:?}", outcomes[1]);
     }
 }
+
+#[test]
+fn records_that_cannot_be_read_hide_what_others_change_at_their_root_alone() {
+    let scratch = Scratch::new();
+    let repo = scratch.bare("r");
+    let mut engine = open(&repo);
+    let mut at_other = change("b").owns("b", &[("x", "1")]);
+    at_other.roots = at_other.roots.into_iter().map(|(_, places)| (path("other"), places)).collect();
+    commit(&mut engine, change("a").owns("a", &[("x", "1")]));
+    commit(&mut engine, at_other);
+    let record = all_files(&repo).into_iter().find(|file| file.starts_with("other/.kept/owners/")).unwrap();
+    let good = content(&repo, &record);
+    let look = |engine: &mut Engine| {
+        engine.refresh().unwrap();
+        engine.survey(&path("")).unwrap();
+        engine.survey(&path("other"))
+    };
+    foreign(&repo, &[put(&repo, &record, "{ damaged")]);
+    look(&mut engine).unwrap_err();
+    engine.take_disturbed();
+    foreign(&repo, &[put(&repo, "other/b/x", "somebody's")]);
+    look(&mut engine).unwrap_err();
+    assert!(engine.take_disturbed().is_empty(), "nobody can tell yet");
+    foreign(&repo, &[put(&repo, &record, &good)]);
+    look(&mut engine).unwrap();
+    let disturbed: Vec<String> = engine.take_disturbed().into_iter().map(|owner| owner.key.name).collect();
+    assert_eq!(disturbed, ["b"]);
+}
