@@ -40,7 +40,7 @@ pub(super) fn run(args: &ApplyArgs) -> Answer {
     let code = report(rows, args.output, args.dry_run);
     let code = super::with_stores(&session, code, 1);
     // The process ends here, and giving back the memory piece by piece takes longer than all the hashing.
-    std::mem::forget((jobs, input));
+    std::mem::forget((jobs, input, session));
     Ok(code)
 }
 

@@ -1,6 +1,7 @@
 //! The one place that prints: results on standard output, everything else on standard error, colour
 //! where a person looks.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -106,28 +107,31 @@ pub(super) fn diff(text: &str) {
 }
 
 /// The same for what has to stay on its line.
-fn printable_line(line: &str) -> String {
-    line.chars()
-        .map(|c| if c.is_control() && c != '\t' { c.escape_default().to_string() } else { c.to_string() })
-        .collect()
+fn printable_line(line: &str) -> Cow<'_, str> {
+    let hidden = |c: char| c.is_control() && c != '\t';
+    if !line.contains(hidden) {
+        return line.into();
+    }
+    line.chars().map(|c| if hidden(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 
 /// Aligned columns as kubectl prints them.
 pub(super) fn table(header: &[&str], rows: &[Vec<String>]) {
-    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| printable_line(cell)).collect()).collect();
+    let rows: Vec<Vec<Cow<'_, str>>> =
+        rows.iter().map(|row| row.iter().map(|cell| printable_line(cell)).collect()).collect();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
         cells.chain([header[column].len()]).max().unwrap_or_default()
     };
     let widths: Vec<usize> = (0..header.len()).map(width).collect();
-    let line = |cells: &[String]| {
+    let line = |cells: &[Cow<'_, str>]| {
         let mut text = String::new();
         for (cell, width) in cells.iter().zip(&widths) {
             let _ = write!(text, "{cell:width$}   ");
         }
         format!("{}\n", text.trim_end())
     };
-    let mut text = line(&header.iter().map(|h| (*h).to_owned()).collect::<Vec<_>>());
+    let mut text = line(&header.iter().map(|&name| name.into()).collect::<Vec<_>>());
     for row in &rows {
         text.push_str(&line(row));
     }

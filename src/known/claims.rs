@@ -13,7 +13,8 @@ pub(super) struct Claims {
 impl Claims {
     /// The first who holds it keeps it.
     pub(super) fn hold(&mut self, request: &RequestKey, claim: &Claim) {
-        if self.holders.entry(claim.clone()).or_insert_with(|| request.clone()) == request {
+        if !self.holders.contains_key(claim) {
+            self.holders.insert(claim.clone(), request.clone());
             self.held.entry(request.clone()).or_default().insert(claim.clone());
         }
     }

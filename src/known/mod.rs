@@ -86,13 +86,15 @@ impl Known {
         for claim in claims {
             self.recorded.hold(request, claim);
         }
+        // Most are there already when their requests come by.
+        if self.places(request).contains(&place) {
+            return;
+        }
         self.residents.entry(request.namespace.clone()).or_default().insert(request.clone());
         let places = self.places.entry(request.clone()).or_default();
-        if !places.contains(&place) {
-            // Most have one, and there are ten thousand of these.
-            places.reserve_exact(1);
-            places.push(place);
-        }
+        // Most have one, and there are ten thousand of these.
+        places.reserve_exact(1);
+        places.push(place);
     }
 
     /// Remembers what a request is about to claim, in place of what it was about to before.

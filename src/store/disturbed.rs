@@ -25,7 +25,7 @@ impl Disturbed {
     /// The branch moved from one tree to another; `indexes` belong to the old one.
     pub(crate) fn moved(&mut self, objects: &dyn Objects, indexes: &Indexes, old: Option<Oid>, new: Option<Oid>) {
         self.roots.extend(indexes.keys().cloned());
-        self.blind.extend(self.roots.iter().filter(|root| !indexes.contains_key(root)).cloned());
+        self.blind.extend(self.roots.iter().filter(|root| !indexes.contains_key(*root)).cloned());
         self.owners.extend(disturbed(objects, indexes, old, new));
     }
 

@@ -16,6 +16,7 @@ mod conflicts;
 mod credentials;
 mod disturbed;
 mod git;
+mod goal;
 mod index;
 mod kratix;
 mod message;

@@ -1,15 +1,16 @@
 //! One change at one store root: the places its owner had give way to those it wants.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use git2::{ObjectType, Oid};
 
 use super::conflicts;
 use super::git::tree::{self, Difference, Dir, Entry, Found, differences};
+use super::goal::Goal;
 use super::index::join;
 use super::kratix;
-use super::records::{DIR, Fragment, Record, RecordedPlace};
+use super::records::{DIR, Record, RecordedPlace};
 use super::stage::{Effect, Stage, is_removal};
 use super::{Change, Error, Footprint, Place};
 use crate::values::{Map, RelPath, Set};
@@ -45,6 +46,7 @@ impl Stage<'_> {
         change: &Change,
         root: &RelPath,
         places: &[Place],
+        goal: Goal,
         effect: &mut Effect,
     ) -> Result<(), Error> {
         let index = self.index(root);
@@ -59,21 +61,46 @@ impl Stage<'_> {
             return Ok(());
         }
         if !places.is_empty() {
-            conflicts::check(index, change, root, places)?;
             self.refuse_enclosed(root)?;
         }
         effect.had |= !records.is_empty();
         let had = Had { records };
-        let record = self.place_all(change, root, places, &had, effect)?;
+        if self.is_there(root, places, &had, &goal)? {
+            return Ok(());
+        }
+        if !places.is_empty() {
+            conflicts::check(self.index(root), change, root, places)?;
+        }
+        self.place_all(root, places, &had, goal.dirs, effect)?;
         for old in had.records.iter().filter(|old| old.owner != change.owner) {
             self.record(root, &old.owner, None)?;
             effect.touched = true;
         }
-        if own.as_deref() != record.as_ref() {
+        if own.as_deref() != goal.record.as_ref() {
             effect.touched = true;
-            self.record(root, &change.owner, record)?;
+            self.record(root, &change.owner, goal.record)?;
         }
         Ok(())
+    }
+
+    /// Whether all is as it is to be, by the ids of whole directories: most requests, most of the time. Who has
+    /// it all recorded is in nobody's way.
+    fn is_there(&mut self, root: &RelPath, places: &[Place], had: &Had, goal: &Goal) -> Result<bool, Error> {
+        let [recorded] = had.records.as_slice() else { return Ok(false) };
+        if goal.record.as_ref() != Some(&**recorded) {
+            return Ok(false);
+        }
+        let mut dirs = goal.dirs.iter();
+        for place in places {
+            let (Footprint::Exclusive { dir, clears, .. }, Some(goal)) = (&place.footprint, dirs.next()) else {
+                return Ok(false);
+            };
+            let now = self.dir(&join(root, dir.as_str()))?.and_then(|now| now.id());
+            if now.is_none() || now != goal.id() || !clears.is_empty() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// A store's path inside a directory that an owner under a path above it has to itself would go
@@ -99,49 +126,30 @@ impl Stage<'_> {
 
     fn place_all(
         &mut self,
-        change: &Change,
         root: &RelPath,
         places: &[Place],
         had: &Had,
+        dirs: Vec<Dir>,
         effect: &mut Effect,
-    ) -> Result<Option<Record>, Error> {
+    ) -> Result<(), Error> {
         self.give_way(root, places, had, effect)?;
-        let mut recorded = Vec::with_capacity(places.len());
+        let mut dirs = dirs.into_iter();
         for place in places {
-            let mut entry = RecordedPlace {
-                destination: place.destination.clone(),
-                directories: place.directories.clone(),
-                objects: place.objects.clone(),
-                dir: None,
-                tree: None,
-                files: Set::new(),
-                fragment: None,
-            };
             match &place.footprint {
                 Footprint::Exclusive { dir, files, clears } => {
                     self.clear(root, clears, had, effect)?;
-                    entry.tree = self.exclusive(root, dir, files, had, effect)?.map(|id| id.to_string());
-                    entry.dir = Some(dir.clone());
+                    let new = dirs.next().unwrap_or_default();
+                    self.exclusive(root, dir, (files, new), had, effect)?;
                 }
                 Footprint::Shared { files } => {
                     for (file, bytes) in files {
                         self.shared(root, file, bytes, had, effect)?;
                     }
-                    entry.files = files.keys().cloned().collect();
                 }
-                Footprint::Fragment { file, documents } => {
-                    self.fragment(root, file, documents, had, effect)?;
-                    entry.fragment = Some(Fragment { file: file.clone(), documents: documents.clone() });
-                }
+                Footprint::Fragment { file, documents } => self.fragment(root, file, documents, had, effect)?,
             }
-            recorded.push(entry);
         }
-        Ok((!places.is_empty()).then(|| Record {
-            owner: change.owner.clone(),
-            uid: change.uid.clone(),
-            claims: change.claims.clone(),
-            places: recorded,
-        }))
+        Ok(())
     }
 
     /// Removes what was recorded and is no longer wanted, before anything new is put down: a file may
@@ -209,39 +217,34 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// Makes a directory hold these files and nothing else; answers its tree.
+    /// Makes a directory hold these files, which are sealed as `new`, and nothing else.
     fn exclusive(
         &mut self,
         root: &RelPath,
         dir: &RelPath,
-        files: &Map<RelPath, Vec<u8>>,
+        (files, mut new): (&Map<RelPath, Vec<u8>>, Dir),
         had: &Had,
         effect: &mut Effect,
-    ) -> Result<Option<Oid>, Error> {
+    ) -> Result<(), Error> {
         let path = join(root, dir.as_str());
         match self.work.find(self.objects, &path)? {
             Found::Absent | Found::Dir => {}
             Found::Leaf(leaf) => return Err(in_the_way(&path, leaf.oddity().unwrap_or("a file"), &path)),
             Found::Blocked(at, what) => return Err(in_the_way(&at, what, &path)),
         }
-        let mut blobs = BTreeMap::new();
-        for (file, bytes) in files {
-            blobs.insert(file.as_str(), (tree::hash(ObjectType::Blob, bytes)?, bytes));
-        }
-        let mut new = Dir::of(blobs.iter().map(|(path, (id, _))| (*path, tree::Leaf::file(*id))));
-        let id = new.seal(None)?;
+        let id = new.id();
         let objects = self.objects;
         let mut old = self.dir(&path)?;
         if old.as_ref().is_some_and(|old| id.is_some() && old.id() == id) {
-            return Ok(id);
+            return Ok(());
         }
         let changes = differences(objects, old.take(), Some(&mut new))?;
         refuse_records(&path, &changes)?;
         for change in &changes {
-            if change.new.is_some()
-                && let Some((id, bytes)) = blobs.get(change.path.as_str())
+            if let Some(leaf) = change.new
+                && let Some(bytes) = files.get(change.path.as_str())
             {
-                self.sink.insert(*id, ObjectType::Blob, bytes);
+                self.sink.insert(leaf.id, ObjectType::Blob, bytes);
             }
         }
         if let Some(place) = had.dir(dir) {
@@ -250,8 +253,7 @@ impl Stage<'_> {
         }
         effect.files += changes.len();
         effect.touched |= !changes.is_empty();
-        self.work.set(objects, &path, id.map(|_| Entry::Dir(new)))?;
-        Ok(id)
+        self.work.set(objects, &path, id.map(|_| Entry::Dir(new)))
     }
 
     /// If a directory is not as it was left, notes which of the files that go were not as they were left.

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use git2::{ObjectType, Oid};
+use rayon::prelude::*;
 
 use super::git::objects::{Objects, Sink};
 use super::git::tree::{Dir, Entry, Found, Leaf, Work};
+use super::goal::Goal;
 use super::index::{Index, join};
 use super::records::{DIR, Record, file_name};
 use super::{Change, Error, kratix};
@@ -31,6 +33,9 @@ pub(crate) struct Effect {
     /// Aggregated files it has or had a part in, below the repository's root with their store roots.
     pub(crate) aggregated: BTreeSet<(RelPath, RelPath)>,
 }
+
+/// How many changes are worked out ahead of their turns.
+const AT_ONCE: usize = 500;
 
 /// The tree, the objects and the records while a commit is prepared.
 pub(crate) struct Stage<'a> {
@@ -121,15 +126,18 @@ impl<'a> Stage<'a> {
         loop {
             let mut freed = false;
             let mut losers = Vec::new();
-            for at in turns {
-                let effect = self.attempt(|stage| stage.apply_roots(&changes[at]))?;
-                match &effect {
-                    // Who had something may have left it.
-                    Ok(effect) => freed |= effect.had && effect.touched,
-                    Err(Error::Conflict(_) | Error::Blocked(_)) => losers.push(at),
-                    Err(_) => {}
+            for turns in turns.chunks(AT_ONCE) {
+                let goals: Vec<_> = turns.par_iter().map(|&at| Goal::all(&changes[at])).collect();
+                for (&at, goals) in turns.iter().zip(goals) {
+                    let effect = self.attempt(|stage| stage.apply_roots(&changes[at], goals?))?;
+                    match &effect {
+                        // Who had something may have left it.
+                        Ok(effect) => freed |= effect.had && effect.touched,
+                        Err(Error::Conflict(_) | Error::Blocked(_)) => losers.push(at),
+                        Err(_) => {}
+                    }
+                    effects[at] = Some(effect);
                 }
-                effects[at] = Some(effect);
             }
             if losers.is_empty() || !freed {
                 break;
@@ -154,11 +162,11 @@ impl<'a> Stage<'a> {
         Ok(result)
     }
 
-    fn apply_roots(&mut self, change: &Change) -> Result<Effect, Error> {
+    fn apply_roots(&mut self, change: &Change, goals: Vec<Goal>) -> Result<Effect, Error> {
         let mut effect = Effect { removed: is_removal(change), ..Effect::default() };
-        for (root, places) in &change.roots {
+        for ((root, places), goal) in change.roots.iter().zip(goals) {
             self.load(root)?;
-            self.apply_root(change, root, places, &mut effect)?;
+            self.apply_root(change, root, places, goal, &mut effect)?;
         }
         Ok(effect)
     }

@@ -55,7 +55,7 @@ fn the_application_and_the_config_map_hold_the_same_values() {
     let spec = json!({ "vcluster": { "preset": "prod", "helmOverrides": { "a": { "b": [1, null, "no"] } } } });
     let checked = check(&demo(spec.clone()));
     let read = |path: &str| -> Value {
-        let file = &checked.files()[&path.parse().expect("a path")];
+        let file = &checked.files()[path];
         serde_saphyr::from_slice(&file.bytes).expect("readable YAML")
     };
     let text = read("vcluster-core/configmap-demo-vcluster-values.yaml")["data"]["values.yaml"].clone();
