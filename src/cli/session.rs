@@ -39,6 +39,7 @@ pub(super) fn read(args: &InputArgs, names_only: bool) -> Result<(Settings, Inpu
         namespace: &args.namespace,
         ignore_foreign: args.ignore_foreign,
         names_only,
+        anything: false,
     })?;
     Ok((settings, input))
 }
@@ -162,7 +163,7 @@ pub(super) fn peers(settings: &Settings, requests: &[Asked]) -> Peers {
 }
 
 /// Names that become parts of paths: as DNS labels.
-fn check_name(flag: &str, name: &str) -> Result<(), String> {
+pub(super) fn check_name(flag: &str, name: &str) -> Result<(), String> {
     if is_name(name) { Ok(()) } else { Err(format!("{flag} {name:?} is not a name: {NAME_RULE}")) }
 }
 
