@@ -71,7 +71,8 @@ pub(super) struct InputArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Store")]
 pub(super) struct StoreArgs {
-    /// The state repository: a path (a bare repository is made there if there is none) or a URL.
+    /// The state repository: a path or a URL. Where nothing is at a path, apply makes a bare
+    /// repository, diff compares with an empty one, and delete fails.
     /// Not needed if the input has GitStateStores and Destinations, by which requests are then
     /// routed as in a cluster. Hooks of a local repository are not run.
     ///
@@ -278,7 +279,11 @@ pub(super) struct DeleteArgs {
     pub(super) output: ResultFormat,
 }
 
-/// Print the CustomResourceDefinitions.
+/// Print the CustomResourceDefinitions of the kinds that kept knows.
+///
+/// They are what a cluster needs before `kept run`, and what kubectl explain reads. No cluster is asked:
+/// pipe them into kubectl, which replaces the definitions that are there, Kratix's among them. The
+/// Helm chart brings them by itself.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -288,8 +293,8 @@ Examples:
   # Write one file for each
   kept crd --out crds/
 
-  # Look one up
-  kept crd | grep 'kind: '")]
+  # Which kinds are there?
+  kept crd | grep '^    kind: '")]
 pub(super) struct CrdArgs {
     /// Write one file for each kind into this directory instead.
     #[arg(long, value_name = "DIR", help_heading = "Options")]

@@ -39,7 +39,7 @@ use clap::error::ErrorKind;
 
 use args::{Cli, Command};
 use input::Input;
-use session::Session;
+use session::{Once, Session};
 
 /// Wrong usage, or nothing could be done.
 const UNUSABLE: u8 = 2;
@@ -84,8 +84,8 @@ fn nothing_found(input: &Input) -> ExitCode {
 
 /// The exit code in the light of the stores: where none can be used nothing could be done, and where
 /// one cannot, something was not: `at_least`.
-fn with_stores(session: &Session, code: ExitCode, at_least: u8) -> ExitCode {
-    let failed = session.failed();
+fn with_stores(session: &Session, once: &Once, code: ExitCode, at_least: u8) -> ExitCode {
+    let failed = session.failed(once);
     for message in &failed {
         console::error(message);
     }

@@ -150,8 +150,7 @@ fn collect<'a>(options: &'a Options<'a>, file: &Arc<str>, document: Document) ->
 /// The document itself, or the items of a list, and what the list says besides.
 fn objects<'a>(value: &'a Value, positions: &Positions, lists: usize) -> Vec<(Cow<'a, Value>, Positions)> {
     let kind = value["kind"].as_str().unwrap_or_default();
-    // Items of lists of one kind need not say which.
-    let is_list = kind.ends_with("List") && kind != "SecretList" && lists < MAX_LISTS;
+    let is_list = kind.ends_with("List") && lists < MAX_LISTS;
     let Some(items) = value["items"].as_array().filter(|_| is_list) else {
         return vec![(Cow::Borrowed(value), positions.clone())];
     };
