@@ -35,5 +35,5 @@ lint: ## Formatting, lints, docs, licences, workflows and the Dockerfile
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
 	cargo deny check bans licenses sources
 	test -z "$$(gofmt -l tests/parts)"
-	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 .github/workflows/*.yml examples/ci/workflow.yaml
 	npx --yes --loglevel=error dockerfile-utils@0.16.3 lint Dockerfile

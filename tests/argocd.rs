@@ -73,3 +73,23 @@ fn argocd_may_apply_the_kinds_that_are_rendered_and_no_others() {
     }
     assert_eq!(allowed.collect::<BTreeSet<_>>(), rendered);
 }
+
+#[test]
+fn the_commands_of_the_readme_leave_nothing_of_the_examples_addresses() {
+    let home = repository().join("deploy/argocd");
+    let readme = read(&home.join("README.md"));
+    let block = readme.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).expect("commands");
+    // Only what would be applied is of interest here.
+    let script = format!("kubectl() {{ if [ $1 = apply ]; then cat; fi; }}\n{block}");
+    let shell =
+        std::process::Command::new("sh").args(["-euc", &script]).current_dir(repository()).output().expect("sh");
+    let applied = String::from_utf8(shell.stdout).expect("UTF-8");
+    assert_eq!(applied.matches("\n  name: kept-").count(), 4, "{applied}");
+    for ours in ["gitea.example.com", "keeper", "clusters/host"] {
+        assert!(!applied.contains(ours), "{ours}: {applied}");
+    }
+    // The same for a Destination at the root.
+    let root = readme.split("`s|clusters/host/||`").nth(1).is_some();
+    let set = read(&home.join("applicationset.yaml")).replace("clusters/host/", "");
+    assert!(root && set.contains("- path: resources/*/*/*\n"), "{set}");
+}

@@ -13,6 +13,8 @@ mod support;
 mod apply;
 #[path = "cli/bad_input.rs"]
 mod bad_input;
+#[path = "cli/check.rs"]
+mod check;
 #[path = "cli/credentials.rs"]
 mod credentials;
 #[path = "cli/input.rs"]

@@ -238,7 +238,7 @@ fn credentials_never_pass_in_any_text() {
         assert_refused(try_object(annotated), "metadata.annotations.a");
         let as_key = json!({ "kind": "X", "spec": { token: 1 } });
         let files = output([("a.yaml", Content::Document(as_key))]);
-        assert_refused(check(&key(), files, &Settings::default()).map_err(|e| e.to_string()), "a key below spec");
+        assert_refused(check(&key(), files, &Settings::default()).map_err(|e| e.to_string()), "spec (a key) holds");
     }
 }
 

@@ -37,8 +37,9 @@ pub(super) fn run(args: &ApplyArgs) -> Answer {
         super::report::warn_of_drift(job, &done);
         Row::new(job, done, if i < pruned { "pruned" } else { "removed" })
     }));
-    let code = report(rows, args.output, args.dry_run);
-    let code = super::with_stores(&session, code, 1);
+    let mut once = session.once();
+    let code = report(rows, args.output, args.dry_run, &mut once);
+    let code = super::with_stores(&session, &once, code, 1);
     // The process ends here, and giving back the memory piece by piece takes longer than all the hashing.
     std::mem::forget((jobs, input, session));
     Ok(code)

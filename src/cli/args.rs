@@ -8,6 +8,8 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::policy::Rule;
+
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
     .usage(AnsiColor::Green.on_default().bold())
@@ -24,7 +26,7 @@ const STYLES: Styles = Styles::styled()
 #[command(after_help = "\
 Exit status:
   0  all is well
-  1  some requests failed; the others are done (diff: there are differences)
+  1  some requests failed; the others are done (diff: there are differences; check: findings)
   2  wrong usage, or nothing could be done (diff: 2 or more is any error)")]
 pub(super) struct Cli {
     #[command(subcommand)]
@@ -36,6 +38,7 @@ pub(super) enum Command {
     Render(RenderArgs),
     Apply(ApplyArgs),
     Diff(DiffArgs),
+    Check(CheckArgs),
     Delete(DeleteArgs),
     Crd(CrdArgs),
     Completions(CompletionsArgs),
@@ -68,7 +71,8 @@ pub(super) struct InputArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Store")]
 pub(super) struct StoreArgs {
-    /// The state repository: a path (a bare repository is made there if there is none) or a URL.
+    /// The state repository: a path or a URL. Where nothing is at a path, apply makes a bare
+    /// repository, diff compares with an empty one, and delete fails.
     /// Not needed if the input has GitStateStores and Destinations, by which requests are then
     /// routed as in a cluster. Hooks of a local repository are not run.
     ///
@@ -105,6 +109,15 @@ pub(super) struct StoreArgs {
 pub(super) enum ResultFormat {
     /// Aligned columns for people.
     Table,
+    /// One JSON array.
+    Json,
+}
+
+/// The form of findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum FindingFormat {
+    /// A line for each, as compilers print them.
+    Text,
     /// One JSON array.
     Json,
 }
@@ -212,6 +225,36 @@ pub(super) struct DiffArgs {
     pub(super) store: StoreArgs,
 }
 
+/// Check manifests of any kind for secrets, and requests for mistakes, before they are in Git.
+///
+/// Any manifests: kept's requests, plain Kubernetes objects, lists, Helm values, kustomizations. Files that
+/// are named and are neither YAML nor JSON are read for credentials alone. Requests are checked as
+/// `kept render` does; where they go to is for `kept diff` to say. No Git, no cluster.
+#[derive(Args, Debug)]
+#[command(after_help = check_help())]
+pub(super) struct CheckArgs {
+    /// Files and directories, as -f takes them: for pre-commit and xargs.
+    #[arg(value_name = "FILE|DIR", required_unless_present = "filename")]
+    pub(super) files: Vec<PathBuf>,
+
+    /// A file, a directory (read recursively: .yaml, .yml, .json) or `-` for standard input. May be
+    /// repeated. Hidden files in directories are passed over.
+    #[arg(short = 'f', long = "filename", value_name = "FILE|DIR|-", action = clap::ArgAction::Append, help_heading = "Input")]
+    pub(super) filename: Vec<PathBuf>,
+
+    /// The namespace of requests that name none.
+    #[arg(short = 'n', long, value_name = "NAME", default_value = "default", help_heading = "Input")]
+    pub(super) namespace: String,
+
+    /// The settings, the same file that the operator reads.
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    pub(super) config: Option<PathBuf>,
+
+    /// The form of the findings.
+    #[arg(short = 'o', long, value_name = "FORMAT", value_enum, default_value = "text", help_heading = "Options")]
+    pub(super) output: FindingFormat,
+}
+
 /// Remove what requests own.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -236,7 +279,11 @@ pub(super) struct DeleteArgs {
     pub(super) output: ResultFormat,
 }
 
-/// Print the CustomResourceDefinitions.
+/// Print the CustomResourceDefinitions of the kinds that kept knows.
+///
+/// They are what a cluster needs before `kept run`, and what kubectl explain reads. No cluster is asked:
+/// pipe them into kubectl, which replaces the definitions that are there, Kratix's among them. The
+/// Helm chart brings them by itself.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -246,8 +293,8 @@ Examples:
   # Write one file for each
   kept crd --out crds/
 
-  # Look one up
-  kept crd | grep 'kind: '")]
+  # Which kinds are there?
+  kept crd | grep '^    kind: '")]
 pub(super) struct CrdArgs {
     /// Write one file for each kind into this directory instead.
     #[arg(long, value_name = "DIR", help_heading = "Options")]
@@ -271,6 +318,34 @@ pub(super) struct CompletionsArgs {
     #[arg(value_enum)]
     pub(super) shell: Shell,
 }
+
+fn check_help() -> String {
+    let rules = Rule::ALL.map(|(rule, refuses)| format!("  {:12} {refuses}\n", rule.name())).concat();
+    format!("Rules:\n{rules}{CHECK_HELP}")
+}
+
+const CHECK_HELP: &str =
+    "  Unreadable   what is not YAML; with {{ in it, it is a template: looked at as text, with a note
+  UnknownKind, InvalidRequest, GivenTwice, Conflict, PolicyViolation
+               what `kept render` has against requests, stores and destinations
+
+ExternalSecrets, SealedSecrets and Secrets that SOPS has encrypted pass. No comment silences a rule:
+leave out what may be there, as the second example does.
+
+Exit status: 0 nothing found, 1 findings, 2 wrong usage, or a file could not be read.
+
+Examples:
+  # Everything below a directory (.yaml, .yml, .json)
+  kept check -f platform/
+
+  # Whatever Git has, but for charts
+  git ls-files -z ':!charts' | xargs -0 kept check
+
+  # What would be applied
+  kustomize build overlays/prod | kept check -f -
+
+  # For scripts
+  kept check -f platform/ -o json | jq -r '.[] | \"\\(.file):\\(.line) \\(.rule)\"'";
 
 #[cfg(test)]
 mod tests {

@@ -61,9 +61,23 @@ pub(super) fn warning(message: &str) {
     print_error(&format!("{} {}\n", paint("warning:", YELLOW, on), printable(message)));
 }
 
+/// Says what the user may want to know.
+pub(super) fn note(message: &str) {
+    let on = coloured(&io::stderr());
+    print_error(&format!("{} {}\n", paint("note:", CYAN, on), printable(message)));
+}
+
 /// One line for each thing that is wrong, in the manner of compilers.
 pub(super) fn problem(problem: &Problem) {
-    let on = coloured(&io::stderr());
+    print_error(&lines(problem, false, coloured(&io::stderr())));
+}
+
+/// The same as a result, with the rule that it breaks.
+pub(super) fn finding(problem: &Problem) {
+    print(&lines(problem, true, coloured(&io::stdout())));
+}
+
+fn lines(problem: &Problem, with_rule: bool, on: bool) -> String {
     let mut text = String::new();
     for note in &problem.notes {
         let location = match note.location() {
@@ -71,9 +85,10 @@ pub(super) fn problem(problem: &Problem) {
             None => String::new(),
         };
         let words = printable(&note.text(problem.subject.as_ref()));
-        let _ = writeln!(text, "{location}{} {words}", paint("error:", RED, on));
+        let rule = if with_rule { format!(" [{}]", problem.reason) } else { String::new() };
+        let _ = writeln!(text, "{location}{} {words}{rule}", paint("error:", RED, on));
     }
-    print_error(&text);
+    text
 }
 
 /// What comes from files and servers must not reach the terminal as control sequences.

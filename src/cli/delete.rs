@@ -30,6 +30,7 @@ pub(super) fn run(args: &DeleteArgs) -> Answer {
         warn_of_drift(job, &done);
         Row::new(job, done, "removed")
     }));
-    let code = report(rows, args.output, false);
-    Ok(super::with_stores(&session, code, 1))
+    let mut once = session.once();
+    let code = report(rows, args.output, false, &mut once);
+    Ok(super::with_stores(&session, &once, code, 1))
 }

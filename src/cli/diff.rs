@@ -27,9 +27,13 @@ pub(super) fn run(args: &DiffArgs) -> Answer {
     let mut trouble = print_problems(&input);
     let mut jobs: Vec<Job> = jobs_for(wanted).collect();
     let submitted = submit(&mut session, &mut jobs, Mode::Preview);
+    let mut once = session.once();
     for (job, done) in jobs.iter().zip(&submitted.done) {
         for error in &done.errors {
-            console::problem(&Problem::failed(job.subject.clone(), job.origin.as_ref(), error));
+            let problem = Problem::failed(job.subject.clone(), job.origin.as_ref(), error);
+            if !once.takes(&problem) {
+                console::problem(&problem);
+            }
             trouble = true;
         }
     }
@@ -45,5 +49,5 @@ pub(super) fn run(args: &DiffArgs) -> Answer {
         (false, false) => ExitCode::from(1),
         (false, true) => ExitCode::SUCCESS,
     };
-    Ok(super::with_stores(&session, code, TROUBLE))
+    Ok(super::with_stores(&session, &once, code, TROUBLE))
 }

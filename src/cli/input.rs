@@ -1,5 +1,6 @@
 //! What `-f` gives: requests, stores, destinations and Secrets, each with its place in a file.
 
+mod scan;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde_json::Value;
 
+pub(super) use self::scan::{Scan, scan};
 use self::walk::Source;
 use super::problem::{Origin, Problem, Subject};
 use crate::api;
@@ -70,11 +72,13 @@ pub(super) struct Options<'a> {
     pub(super) ignore_foreign: bool,
     /// Only the names of requests matter, as for a removal.
     pub(super) names_only: bool,
+    /// What is no object is no mistake, nor is what is foreign: manifests of any kind are given.
+    pub(super) anything: bool,
 }
 
 /// Reads everything. `Err` only if one of the paths cannot be used at all.
 pub(super) fn collect(options: &Options<'_>) -> Result<Input, String> {
-    let sources = walk::sources(options.paths)?;
+    let sources = walk::sources(options.paths, false)?;
     let parts: Vec<_> = sources.into_par_iter().map(|source| read(options, source)).collect();
     let mut all = Collector::new(options);
     all.requests.reserve(parts.len());
@@ -159,6 +163,9 @@ impl<'a> Collector<'a> {
         let word = |field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (version, kind) = (word("apiVersion"), word("kind"));
         if version.is_empty() || kind.is_empty() {
+            if self.options.anything {
+                return;
+            }
             let field = if kind.is_empty() { "kind" } else { "apiVersion" };
             let message = if value.is_object() {
                 format!("a Kubernetes object needs the text `{field}`: this is none")
@@ -178,6 +185,7 @@ impl<'a> Collector<'a> {
             (api::GROUP, "GitStateStore", _) => self.input.stores.push(Object { subject, value, origin }),
             (api::GROUP, "Destination", _) => self.input.destinations.push(Object { subject, value, origin }),
             (_, _, Some(promise)) => self.request(promise, subject, &value, origin),
+            _ if self.options.anything && !is_misspelt(group, &kind) => {}
             _ if self.options.ignore_foreign => {}
             _ => {
                 self.input.problems.push(foreign(subject, &version, &origin));
@@ -293,6 +301,14 @@ fn nameless(promise: &dyn Promise, subject: &Subject) -> Request {
         annotations: BTreeMap::new(),
         spec: Value::Null,
     }
+}
+
+/// Whether a kind that is not known is nearly one that is, in a group of ours. Kratix has other kinds there.
+fn is_misspelt(group: &str, kind: &str) -> bool {
+    let mut groups = promises::all().iter().map(|promise| promise.crd().spec.group.as_str());
+    let known = promises::all().iter().map(|promise| promise.crd().spec.names.kind.as_str());
+    let near = |known: &str| strsim::osa_distance(&kind.to_lowercase(), &known.to_lowercase()) <= 2;
+    groups.any(|known| known == group) && known.chain(["GitStateStore", "Destination"]).any(near)
 }
 
 fn foreign(subject: Subject, version: &str, origin: &Origin) -> Problem {

@@ -41,6 +41,11 @@ pub(super) fn for_rendering(input: &mut Input) -> Result<Landscape, String> {
     if !input.stores.is_empty() || !input.destinations.is_empty() {
         return of_input(input);
     }
+    anywhere()
+}
+
+/// One destination at the root that takes everything.
+pub(super) fn anywhere() -> Result<Landscape, String> {
     let args =
         StoreArgs { store: None, branch: "main".into(), path: ".".into(), writer: String::new(), adopt: Vec::new() };
     only_store("/", &args)
@@ -133,8 +138,33 @@ fn as_flags(invalid: &Invalid) -> String {
 /// Where a Destination or GitStateStore cannot be understood, requests could be routed to a place that
 /// they then stick to, so nothing is routed at all.
 fn of_input(input: &mut Input) -> Result<Landscape, String> {
-    let mut sound = !input.lost_destination;
-    let mut landscape = Landscape::default();
+    let (landscape, mut sound) = understand(input);
+    sound &= !input.lost_destination;
+    for object in &input.destinations {
+        let Some(destination) = landscape.destinations.get(&object.subject.name) else { continue };
+        if !landscape.stores.contains_key(&destination.store) && sound {
+            let message = format!("names the GitStateStore {:?}, which is not in the input: add it", destination.store);
+            let mistake = Mistake::new("spec.stateStoreRef.name", message);
+            let subject = Some(object.subject.clone());
+            input.problems.push(Problem::refused(subject, &object.origin, "NoStateStore", mistake));
+        }
+    }
+    if !sound {
+        return Err("no request is routed while a GitStateStore or a Destination in the input cannot be used".into());
+    }
+    if landscape.stores.is_empty() {
+        return Err("the input has Destinations but no GitStateStore: add the store that they name".into());
+    }
+    if landscape.destinations.is_empty() {
+        return Err("the input has GitStateStores but no Destination: add one that names the store".into());
+    }
+    Ok(landscape)
+}
+
+/// The stores and destinations of the input that can be understood, and whether all can; why not goes to
+/// the input's problems.
+pub(super) fn understand(input: &mut Input) -> (Landscape, bool) {
+    let (mut landscape, mut sound) = (Landscape::default(), true);
     for object in once_each(&input.stores, &mut input.problems, &mut sound) {
         match api::read::<api::GitStateStore>(&object.value).and_then(|typed| StateStore::parse(&typed)) {
             Ok(store) => {
@@ -154,28 +184,13 @@ fn of_input(input: &mut Input) -> Result<Landscape, String> {
     }
     for object in &input.destinations {
         let Some(destination) = landscape.destinations.get(&object.subject.name) else { continue };
-        if !landscape.stores.contains_key(&destination.store) && sound {
-            let message = format!("names the GitStateStore {:?}, which is not in the input: add it", destination.store);
-            let mistake = Mistake::new("spec.stateStoreRef.name", message);
-            let subject = Some(object.subject.clone());
-            input.problems.push(Problem::refused(subject, &object.origin, "NoStateStore", mistake));
-        }
         if let Some(other) = overlapping(destination, &landscape) {
             let message =
                 format!("its place in the repository overlaps that of the destination {other}: choose another path");
             refuse(object, Invalid::request(vec![Mistake::new("spec.path", message)]), &mut input.problems, &mut sound);
         }
     }
-    if !sound {
-        return Err("no request is routed while a GitStateStore or a Destination in the input cannot be used".into());
-    }
-    if landscape.stores.is_empty() {
-        return Err("the input has Destinations but no GitStateStore: add the store that they name".into());
-    }
-    if landscape.destinations.is_empty() {
-        return Err("the input has GitStateStores but no Destination: add one that names the store".into());
-    }
-    Ok(landscape)
+    (landscape, sound)
 }
 
 fn refuse(object: &Object, invalid: Invalid, problems: &mut Vec<Problem>, sound: &mut bool) {

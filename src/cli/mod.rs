@@ -3,7 +3,7 @@
 //! | Module | What it does |
 //! |---|---|
 //! | `args` | what can be written on the command line |
-//! | `input` | reads what `-f` names, sorted by kind |
+//! | `input` | reads what `-f` names, sorted by kind; `check` has it scanned by the policy too |
 //! | `landscape`, `open`, `credentials` | stores and destinations, and how to get at them |
 //! | `session` | all of that together, with what is recorded |
 //! | `jobs`, `submit` | from requests to changes, from changes to commits |
@@ -13,6 +13,7 @@
 mod ahead;
 mod apply;
 mod args;
+mod check;
 mod completions;
 mod console;
 mod crd;
@@ -38,7 +39,7 @@ use clap::error::ErrorKind;
 
 use args::{Cli, Command};
 use input::Input;
-use session::Session;
+use session::{Once, Session};
 
 /// Wrong usage, or nothing could be done.
 const UNUSABLE: u8 = 2;
@@ -61,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Render(args) => render::run(args),
         Command::Apply(args) => apply::run(args),
         Command::Diff(args) => diff::run(args),
+        Command::Check(args) => check::run(args),
         Command::Delete(args) => delete::run(args),
         Command::Crd(args) => crd::run(args),
         Command::Run(args) => args.run(),
@@ -82,8 +84,8 @@ fn nothing_found(input: &Input) -> ExitCode {
 
 /// The exit code in the light of the stores: where none can be used nothing could be done, and where
 /// one cannot, something was not: `at_least`.
-fn with_stores(session: &Session, code: ExitCode, at_least: u8) -> ExitCode {
-    let failed = session.failed();
+fn with_stores(session: &Session, once: &Once, code: ExitCode, at_least: u8) -> ExitCode {
+    let failed = session.failed(once);
     for message in &failed {
         console::error(message);
     }

@@ -40,6 +40,11 @@ pub(super) fn run(args: &RenderArgs) -> Answer {
     Ok(if print_problems(&input) { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
+/// Renders every request of the input to nowhere: why one fails is in the input's problems.
+pub(super) fn rehearse(input: &mut Input, settings: &Settings, landscape: &Landscape) {
+    render(input, settings, landscape);
+}
+
 fn render<'a>(input: &mut Input, settings: &Settings, landscape: &'a Landscape) -> Rendering<'a> {
     let mut known = Known::of(peers(settings, &input.requests).into());
     let mut rendering = Rendering::new(landscape);

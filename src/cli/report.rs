@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::args::ResultFormat;
 use super::console;
 use super::problem::{Problem, Subject};
+use super::session::Once;
 use super::submit::{Confirmed, Done, Job};
 
 /// How many digits of a commit people are shown.
@@ -116,14 +117,11 @@ fn job_problem(job: &Job, done: &Done) -> Option<Problem> {
     Some(first)
 }
 
-/// Prints all of it, in the order of names; the exit code follows from it.
-pub(super) fn report(mut rows: Vec<Row>, format: ResultFormat, dry_run: bool) -> ExitCode {
+/// Prints all of it, in the order of names, but for what is said once of a whole store; the exit code follows
+/// from it.
+pub(super) fn report(mut rows: Vec<Row>, format: ResultFormat, dry_run: bool, once: &mut Once) -> ExitCode {
     rows.sort_by(|a, b| a.subject.cmp(&b.subject));
-    for row in &rows {
-        if let Some(problem) = row.problem() {
-            console::problem(problem);
-        }
-    }
+    rows.iter().filter_map(Row::problem).filter(|problem| !once.takes(problem)).for_each(console::problem);
     match format {
         ResultFormat::Json => {
             let all: Vec<JsonRow<'_>> = rows.iter().map(Row::json).collect();

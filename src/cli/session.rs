@@ -1,7 +1,7 @@
 //! What the commands that use a repository have in common: settings, input, stores, and what is
 //! already recorded there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use super::credentials::Environment;
 use super::input::{Asked, Input, Options, collect};
 use super::landscape::{landscape, refuse_unused_secrets};
 use super::open::{Opened, Opener, Purpose};
+use super::problem::{Problem, Subject};
 use crate::config::{NAME_RULE, Settings, is_name};
 use crate::known::{Known, KnownPlace, Peers, Site};
 use crate::placement::{Branch, Landscape, StateStore};
@@ -39,6 +40,7 @@ pub(super) fn read(args: &InputArgs, names_only: bool) -> Result<(Settings, Inpu
         namespace: &args.namespace,
         ignore_foreign: args.ignore_foreign,
         names_only,
+        anything: false,
     })?;
     Ok((settings, input))
 }
@@ -74,21 +76,34 @@ impl Session {
         let environment = if from_flag { Environment::read(over_ssh)? } else { Environment::default() };
         let secrets = &input.secrets;
         let mut opener = Opener { landscape: &landscape, secrets, purpose, from_flag, environment, ahead };
-        let names: std::collections::BTreeSet<Branch> = landscape.stores.values().map(|s| s.branch.clone()).collect();
+        let names: BTreeSet<Branch> = landscape.stores.values().map(|s| s.branch.clone()).collect();
         let branches = names.into_iter().map(|branch| (branch.clone(), opener.open(&branch))).collect();
         let peers = Arc::new(peers(&settings, &input.requests));
         Ok(Self { settings, landscape, branches, writer: args.writer.clone(), adopt, peers })
     }
 
-    /// The stores that cannot be used, in words.
-    pub(super) fn failed(&self) -> Vec<String> {
-        self.branches.iter().filter_map(|(b, o)| o.as_ref().err().map(|e| self.store_error(b, e))).collect()
+    /// The stores that cannot be used, in words, with the requests that waited for them.
+    pub(super) fn failed(&self, once: &Once) -> Vec<String> {
+        let failed = self.branches.iter().filter_map(|(branch, opened)| Some((branch, opened.as_ref().err()?)));
+        failed.map(|(branch, error)| self.store_error(branch, error) + &once.waited(error)).collect()
+    }
+
+    /// Why they cannot, as each of their requests is answered.
+    pub(super) fn once(&self) -> Once {
+        let errors = self.branches.values().filter_map(|opened| opened.as_ref().err());
+        Once(errors.map(|error| (error.to_string(), Vec::new())).collect())
     }
 
     fn store_error(&self, branch: &Branch, error: &store::Error) -> String {
         let names: Vec<&str> =
             self.landscape.stores.values().filter(|s| s.branch == *branch).map(|s| s.name.as_str()).collect();
-        format!("store {} ({branch}): {error}", names.join(", "))
+        let advice = match error {
+            store::Error::Unreachable(_) => {
+                ": check its address, the network and the proxy (`kept apply --help` says which), and run it again"
+            }
+            _ => "",
+        };
+        format!("store {} ({branch}): {error}{advice}", names.join(", "))
     }
 
     /// Reads the records of every repository once more. Those that cannot be read now stay as they were.
@@ -152,6 +167,31 @@ impl Session {
     }
 }
 
+/// What is said once of a store, and not of each of the requests that wait for it.
+pub(super) struct Once(BTreeMap<String, Vec<Subject>>);
+
+impl Once {
+    /// Whether it says all that this problem does; the problem is then part of it.
+    pub(super) fn takes(&mut self, problem: &Problem) -> bool {
+        let all = problem.notes.iter().all(|note| self.0.contains_key(&note.message));
+        for note in problem.notes.iter().filter(|_| all) {
+            self.0.entry(note.message.clone()).or_default().extend(problem.subject.clone());
+        }
+        all
+    }
+
+    fn waited(&self, error: &store::Error) -> String {
+        const NAMED: usize = 3;
+        let Some(subjects) = self.0.get(&error.to_string()).filter(|subjects| !subjects.is_empty()) else {
+            return String::new();
+        };
+        let names: Vec<String> = subjects.iter().take(NAMED).map(ToString::to_string).collect();
+        let more = subjects.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!(" (not done: {}{more})", names.join(", "))
+    }
+}
+
 /// The requests of an input, for each other to find.
 pub(super) fn peers(settings: &Settings, requests: &[Asked]) -> Peers {
     let mut peers = Peers::default();
@@ -162,7 +202,7 @@ pub(super) fn peers(settings: &Settings, requests: &[Asked]) -> Peers {
 }
 
 /// Names that become parts of paths: as DNS labels.
-fn check_name(flag: &str, name: &str) -> Result<(), String> {
+pub(super) fn check_name(flag: &str, name: &str) -> Result<(), String> {
     if is_name(name) { Ok(()) } else { Err(format!("{flag} {name:?} is not a name: {NAME_RULE}")) }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::objects;
+use super::{objects, tokens};
 
 /// What Kubernetes takes as a label's value, in characters.
 const VALUE_MAX: usize = 63;
@@ -38,18 +38,28 @@ fn labels(object: &mut Value) -> Option<&mut Map<String, Value>> {
     labels.as_object_mut()
 }
 
+/// Whether there are labels at all, and all are ones to Kubernetes.
 pub(super) fn inspect(object: &Value, refuse: &mut dyn FnMut(String)) {
-    let Some(labels) = object["metadata"]["labels"].as_object() else {
+    if object["metadata"]["labels"].is_object() {
+        values(object, &mut |_, message| refuse(message));
+    } else {
         refuse("its metadata cannot carry labels: it is no Kubernetes object".into());
-        return;
-    };
-    for (key, value) in labels {
+    }
+}
+
+/// Values that Kubernetes refuses, by label.
+pub(super) fn values(object: &Value, refuse: &mut dyn FnMut(&str, String)) {
+    for (key, value) in object["metadata"]["labels"].as_object().into_iter().flatten() {
+        // What must not be there at all is not to be repeated.
+        let key = if tokens::find(key).is_some() { "(a key)" } else { key };
         match value.as_str() {
             Some(text) if is_label_value(text) => {}
-            Some(text) => refuse(format!(
-                "{text:?} cannot be the value of label {key}: at most 63 letters, digits and -_. with a letter or digit at both ends"
-            )),
-            None => refuse(format!("the value of label {key} is no string")),
+            Some(text) => {
+                let shown = if tokens::find(text).is_some() { "this".to_owned() } else { format!("{text:?}") };
+                let rule = "at most 63 letters, digits and -_. with a letter or digit at both ends";
+                refuse(key, format!("{shown} cannot be the value of label {key}: {rule}"));
+            }
+            None => refuse(key, format!("the value of label {key} is no string: put it in quotes")),
         }
     }
 }

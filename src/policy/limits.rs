@@ -12,11 +12,7 @@ pub(super) fn violations(files: &BTreeMap<RelPath, CheckedFile>, limits: &Limits
     let mut found: Vec<Mistake> = files
         .iter()
         .filter(|(_, file)| file.bytes.len() > *file_bytes)
-        .map(|(path, file)| {
-            let message =
-                format!("has {} bytes, {file_bytes} are allowed (setting limits.fileBytes)", file.bytes.len());
-            Mistake::new(path.to_string(), message)
-        })
+        .map(|(path, file)| Mistake::new(path.to_string(), too_large(file.bytes.len(), *file_bytes)))
         .collect();
     if files.len() > *request_files {
         let message =
@@ -29,4 +25,9 @@ pub(super) fn violations(files: &BTreeMap<RelPath, CheckedFile>, limits: &Limits
         found.push(Mistake::new("", message));
     }
     found
+}
+
+/// What is said of a file, or an object, with so many bytes.
+pub(super) fn too_large(bytes: usize, allowed: usize) -> String {
+    format!("has {bytes} bytes, {allowed} are allowed (setting limits.fileBytes)")
 }

@@ -1,5 +1,6 @@
 //! What may be committed at all. [`check`] is the only way to a [`Checked`], and only what is
-//! checked can be placed: what no rule has seen cannot reach a repository.
+//! checked can be placed: what no rule has seen cannot reach a repository. [`inspect`] holds the rules
+//! that are not about kept's own output against any manifest.
 
 mod labels;
 mod limits;
@@ -9,14 +10,19 @@ mod paths;
 mod secrets;
 mod templates;
 mod tokens;
+mod violation;
 
 use std::collections::BTreeMap;
+
+use serde_json::Value;
 
 use crate::config::Settings;
 use crate::error::{Invalid, Mistake};
 use crate::manifest::write::to_yaml;
 use crate::manifest::{Claim, Content, Output};
 use crate::values::{RelPath, RequestKey, Set};
+use secrets::Subject;
+pub use violation::{Rule, Violation};
 
 /// An [`Output`] that passed every rule, labelled and serialised.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,7 +77,14 @@ pub fn check(request: &RequestKey, output: Output, settings: &Settings) -> Resul
     let mut found = paths::violations(files.keys());
     for (path, content) in &files {
         let mut refuse = |message: String| found.push(Mistake::new(path.to_string(), message));
-        secrets::inspect(content, &mut refuse);
+        match content {
+            Content::Object(value) | Content::Document(value) => {
+                secrets::inspect(Subject::Document(value), false, &mut |violation| refuse(violation.to_string()));
+            }
+            Content::Text(text) => secrets::inspect(Subject::Text(text), false, &mut |violation| {
+                refuse(format!("its text{} {}", violation.place(), violation.message));
+            }),
+        }
         if let Content::Object(object) = content {
             for (at, object) in objects::each(object) {
                 let mut refuse = |message: String| refuse(format!("{at}{message}"));
@@ -99,4 +112,42 @@ fn serialise(content: Content) -> CheckedFile {
         }
         Content::Text(text) => CheckedFile { bytes: text.into_bytes(), is_document: false, object: None },
     }
+}
+
+/// What the rules that hold for any manifest have against this one.
+pub fn inspect(document: &Value, settings: &Settings) -> Vec<Violation> {
+    let mut found = Vec::new();
+    secrets::inspect(Subject::Document(document), true, &mut |violation| found.push(violation));
+    labels::values(document, &mut |label, message| {
+        // A template's labels are none yet.
+        if !document["metadata"]["labels"][label].as_str().is_some_and(|text| text.contains("{{")) {
+            let at = format!("metadata.labels[{label:?}]");
+            found.push(Violation { rule: Rule::Label, at, line: None, message });
+        }
+    });
+    let (bytes, allowed) = (to_yaml(document).len(), settings.limits.file_bytes);
+    if bytes > allowed {
+        let message = format!("{}: split it", limits::too_large(bytes, allowed));
+        found.push(Violation { rule: Rule::Limit, at: String::new(), line: None, message });
+    }
+    found
+}
+
+/// What they have against a text that may hold manifests: a template, or YAML that cannot be read.
+pub fn inspect_text(text: &str) -> Vec<Violation> {
+    let mut found = Vec::new();
+    secrets::inspect(Subject::Text(text), true, &mut |violation| found.push(violation));
+    found
+}
+
+/// The lines of any text that hold a credential.
+pub fn credentials(text: &str) -> Vec<Violation> {
+    let mut found = Vec::new();
+    secrets::credentials(text, &mut |violation| found.push(violation));
+    found
+}
+
+/// Paths that some file system cannot hold side by side, each with why.
+pub fn collisions<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<(&'a str, String)> {
+    paths::collisions(paths)
 }

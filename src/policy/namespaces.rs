@@ -49,7 +49,8 @@ pub(super) fn inspect(object: &Value, protected: &[String], refuse: &mut dyn FnM
     let mut guard = |namespace: &str| {
         if protected.iter().any(|p| p == namespace) {
             refuse(format!(
-                "belongs to namespace {namespace}, into which no request may render (setting protectedNamespaces)"
+                "belongs to namespace {namespace}, into which no request may render: choose another one, or take it out of \
+                 the setting protectedNamespaces"
             ));
         }
     };

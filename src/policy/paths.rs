@@ -11,9 +11,7 @@ const RESERVED: [&str; 2] = [".kept", ".kratix"];
 
 pub(super) fn violations<'a>(paths: impl Iterator<Item = &'a RelPath>) -> Vec<Mistake> {
     let mut found = Vec::new();
-    let mut folded: BTreeMap<String, &RelPath> = BTreeMap::new();
-    // Every directory that a path needs, folded, with a path that needs it.
-    let mut directories: BTreeMap<String, &RelPath> = BTreeMap::new();
+    let mut all = Vec::new();
     for path in paths {
         let mut refuse = |message: String| found.push(Mistake::new(path.to_string(), message));
         if path.is_root() {
@@ -22,29 +20,41 @@ pub(super) fn violations<'a>(paths: impl Iterator<Item = &'a RelPath>) -> Vec<Mi
         if let Some(name) = path.components().find(|c| RESERVED.contains(&c.to_ascii_lowercase().as_str())) {
             refuse(format!("{name} holds records and cannot be part of a path"));
         }
-        let key = path.folded();
+        all.push(path.as_str());
+    }
+    found.extend(collisions(all.into_iter()).into_iter().map(|(path, message)| Mistake::new(path, message)));
+    found
+}
+
+/// Paths that some file system cannot hold side by side, each with why.
+pub(super) fn collisions<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<(&'a str, String)> {
+    let mut found = Vec::new();
+    let mut folded: BTreeMap<String, &str> = BTreeMap::new();
+    // Every directory that a path needs, folded, with a path that needs it.
+    let mut directories: BTreeMap<String, &str> = BTreeMap::new();
+    for path in paths {
+        let key = path.to_ascii_lowercase();
         for (end, _) in key.match_indices('/') {
             directories.entry(key[..end].to_owned()).or_insert(path);
         }
         if let Some(other) = folded.insert(key, path) {
-            refuse(format!("is the same path as {other} on file systems that ignore case"));
+            found.push((path, format!("is the same path as {other} on file systems that ignore case")));
         }
     }
     for (key, path) in &folded {
         if let Some(below) = directories.get(key) {
-            found.push(Mistake::new(path.to_string(), format!("is a file where {below} needs a directory")));
+            found.push((*path, format!("is a file where {below} needs a directory")));
         }
     }
     // `A/x` and `a/y` do not collide as files, but are one directory or two.
     let mut spelled: BTreeMap<String, &str> = BTreeMap::new();
     for path in folded.values() {
-        let text = path.as_str();
-        for (end, _) in text.match_indices('/') {
-            let directory = &text[..end];
+        for (end, _) in path.match_indices('/') {
+            let directory = &path[..end];
             let first = spelled.entry(directory.to_ascii_lowercase()).or_insert(directory);
             if *first != directory {
                 let message = format!("{directory} is the same directory as {first} on file systems that ignore case");
-                found.push(Mistake::new(path.to_string(), message));
+                found.push((*path, message));
                 break;
             }
         }

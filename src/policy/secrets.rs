@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use serde_saphyr::Error;
 
 use super::tokens;
-use crate::manifest::Content;
+use super::violation::{Rule, Violation};
 
 /// How deep YAML inside YAML inside YAML … is looked into. Helm values inside an Application inside a
 /// ConfigMap need three.
@@ -18,24 +18,52 @@ const NESTING_MAX: usize = 8;
 
 const ADVICE: &str = "keep it in the secret store and refer to it by an ExternalSecret";
 
-/// Reports every secret in the content, with where it lies.
-pub(super) fn inspect(content: &Content, refuse: &mut dyn FnMut(String)) {
-    let mut walk = Walk { refuse, nesting: 0 };
-    match content {
-        Content::Object(value) | Content::Document(value) => walk.document(value, ""),
-        Content::Text(text) => walk.text(text, "its text"),
+/// What is looked at.
+pub(super) enum Subject<'a> {
+    /// A document.
+    Document(&'a Value),
+    /// A text that may be one, or hold some.
+    Text(&'a str),
+}
+
+/// Reports every secret, with where it lies. `sealed_passes`: Secrets that SOPS has encrypted may be there,
+/// which kept itself never renders.
+pub(super) fn inspect(subject: Subject, sealed_passes: bool, refuse: &mut dyn FnMut(Violation)) {
+    let mut walk = Walk { refuse, sealed_passes, nesting: 0, line: None };
+    match subject {
+        Subject::Document(value) => walk.document(value, ""),
+        Subject::Text(text) => walk.text(text, ""),
+    }
+}
+
+/// Reports the credentials of a text alone, whatever else it may be.
+pub(super) fn credentials(text: &str, refuse: &mut dyn FnMut(Violation)) {
+    let mut walk = Walk { refuse, sealed_passes: true, nesting: 0, line: None };
+    for (line, what) in tokens::lines(text) {
+        walk.credential("", line, what);
     }
 }
 
 struct Walk<'a> {
-    refuse: &'a mut dyn FnMut(String),
+    refuse: &'a mut dyn FnMut(Violation),
+    sealed_passes: bool,
     nesting: usize,
+    /// The line of the outermost text at which the document begins that is looked at.
+    line: Option<usize>,
 }
 
 impl Walk<'_> {
     fn report(&mut self, at: &str, what: &str) {
-        let place = if at.is_empty() { String::new() } else { format!("{at} ") };
-        (self.refuse)(format!("{place}holds {what}: {ADVICE}"));
+        let verb = if at.is_empty() { "is" } else { "holds" };
+        self.refuse(Rule::Secret, at, self.line, format!("{verb} {what}: {ADVICE}"));
+    }
+
+    fn credential(&mut self, at: &str, line: Option<usize>, what: &str) {
+        self.refuse(Rule::Credential, at, self.line.or(line), format!("holds {what}: {ADVICE}"));
+    }
+
+    fn refuse(&mut self, rule: Rule, at: &str, line: Option<usize>, message: String) {
+        (self.refuse)(Violation { rule, at: at.to_owned(), line, message });
     }
 
     /// A whole document: here `kind: Secret` alone makes a Secret.
@@ -61,14 +89,27 @@ impl Walk<'_> {
 
     fn fields(&mut self, fields: &Map<String, Value>, at: &str) {
         // A reference to a Secret has a kind and a name, but no body.
+        let under = |key: &str| match tokens::find(key) {
+            // What must not be there at all is not to be repeated.
+            Some(_) => format!("{at} (a key)"),
+            None if at.is_empty() => key.to_owned(),
+            None => format!("{at}.{key}"),
+        };
         if is_secret_kind(fields) && has_body(fields) {
-            self.report(at, "a Secret");
-            return;
+            if !self.sealed_passes || !is_sealed(fields) {
+                self.report(at, "a Secret");
+                return;
+            }
+            for body in ["data", "stringData"] {
+                for (key, _) in entries(fields.get(body)).filter(|(_, value)| !is_sealed_value(value)) {
+                    let message = "is not encrypted, although SOPS has encrypted the file: let it do so again";
+                    self.refuse(Rule::Secret, &format!("{}.{key}", under(body)), self.line, message.into());
+                }
+            }
         }
-        let under = |key: &str| if at.is_empty() { key.to_owned() } else { format!("{at}.{key}") };
         for (key, value) in fields {
             if let Some(what) = tokens::find(key) {
-                self.report(&format!("a key below {}", if at.is_empty() { "the root" } else { at }), what);
+                self.credential(&under(key), None, what);
             }
             if key == "client-key-data" && is_credential(value) {
                 self.report(&under(key), "a kubeconfig's private key");
@@ -76,6 +117,9 @@ impl Walk<'_> {
             }
             if key == "users" {
                 self.kubeconfig_users(value, &under(key));
+            }
+            if key == "secretGenerator" {
+                self.generated(value, &under(key));
             }
             if key == "binaryData" {
                 self.binary(value, &under(key));
@@ -95,9 +139,18 @@ impl Walk<'_> {
         }
     }
 
+    /// `secretGenerator` of a kustomization: what its literals are is in Git; where its files are is not said.
+    fn generated(&mut self, generators: &Value, at: &str) {
+        for (i, generator) in generators.as_array().into_iter().flatten().enumerate() {
+            if generator["literals"].as_array().is_some_and(|literals| !literals.is_empty()) {
+                self.report(&format!("{at}[{i}].literals"), "the values of a Secret");
+            }
+        }
+    }
+
     /// `binaryData` of a ConfigMap: base64, possibly of text.
     fn binary(&mut self, entries: &Value, at: &str) {
-        for (key, value) in entries.as_object().into_iter().flatten() {
+        for (key, value) in self::entries(Some(entries)) {
             let decoded = value.as_str().and_then(|text| STANDARD.decode(text).ok());
             if let Some(text) = decoded.and_then(|bytes| String::from_utf8(bytes).ok()) {
                 self.text(&text, &format!("{at}.{key} (decoded)"));
@@ -106,8 +159,11 @@ impl Walk<'_> {
     }
 
     fn text(&mut self, text: &str, at: &str) {
-        if let Some(what) = tokens::find(text) {
-            self.report(at, what);
+        let found = tokens::lines(text);
+        if !found.is_empty() {
+            for (line, what) in found {
+                self.credential(at, line, what);
+            }
             return;
         }
         // Without a colon it is no mapping in YAML or JSON.
@@ -115,23 +171,30 @@ impl Walk<'_> {
             return;
         }
         if self.nesting == NESTING_MAX {
-            (self.refuse)(format!("{at} holds YAML inside YAML more than {NESTING_MAX} times over"));
-            return;
+            let message = format!("holds YAML inside YAML more than {NESTING_MAX} times over");
+            return self.refuse(Rule::Secret, at, self.line, message);
         }
         self.nesting += 1;
-        for (i, document) in split(text).into_iter().enumerate() {
+        for (i, (line, document)) in split(text).into_iter().enumerate() {
             let here = format!("{at} (document {})", i + 1);
+            let outer = self.line;
+            self.line = outer.or(Some(line));
             match serde_saphyr::from_str_with_options::<Value>(&document, options()) {
                 Ok(value @ (Value::Object(_) | Value::Array(_))) => self.document(&value, &here),
                 Err(error) if is_too_much(&error) => {
-                    (self.refuse)(format!(
-                        "{here} has YAML aliases that expand to too much to be looked at: write it out"
-                    ));
+                    let message = "has YAML aliases that expand to too much to be looked at: write it out";
+                    self.refuse(Rule::Secret, &here, self.line, message.into());
                 }
                 // A Helm template, say: not YAML yet, but soon.
-                Err(_) if looks_like_secret(&document) => self.report(&here, "what looks like a Secret"),
-                Ok(_) | Err(_) => {}
+                Err(_) => {
+                    if let Some(below) = looks_like_secret(&document) {
+                        self.line = outer.or(Some(line + below));
+                        self.report(&here, "what looks like a Secret");
+                    }
+                }
+                Ok(_) => {}
             }
+            self.line = outer;
         }
         self.nesting -= 1;
     }
@@ -161,7 +224,7 @@ fn is_too_much(mut error: &Error) -> bool {
 /// are line breaks.
 fn may_hide(text: &str) -> bool {
     static TELLING: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"kind|client-key-data|users|binaryData|BEGIN|[\\!]").ok());
+        LazyLock::new(|| Regex::new(r"kind|client-key-data|users|binaryData|secretGenerator|BEGIN|[\\!]").ok());
     TELLING.as_ref().is_none_or(|telling| telling.is_match(text))
 }
 
@@ -172,6 +235,20 @@ fn is_secret_kind(fields: &Map<String, Value>) -> bool {
 
 fn has_body(fields: &Map<String, Value>) -> bool {
     ["metadata", "data", "stringData", "items"].iter().any(|key| fields.contains_key(*key))
+}
+
+fn entries(mapping: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
+    mapping.and_then(Value::as_object).into_iter().flatten()
+}
+
+/// Whether SOPS has put its seal on it.
+fn is_sealed(fields: &Map<String, Value>) -> bool {
+    fields.get("sops").is_some_and(|sops| sops["mac"].is_string())
+}
+
+/// What SOPS writes for a value; of an empty one there is nothing to encrypt.
+fn is_sealed_value(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.is_empty() || text.starts_with("ENC[") && text.ends_with(']'))
 }
 
 /// Whether there is something, and not only the place of something: `{{ .token }}`, `$(TOKEN)`.
@@ -185,29 +262,34 @@ fn is_credential(value: &Value) -> bool {
     }
 }
 
-/// The YAML documents of a text, so that one that cannot be read hides none of the others.
-fn split(text: &str) -> Vec<String> {
-    let mut documents = vec![String::new()];
-    for line in text.lines() {
+/// The YAML documents of a text, each with the line at which it begins, so that one that cannot be read
+/// hides none of the others.
+fn split(text: &str) -> Vec<(usize, String)> {
+    let mut documents = vec![(1, String::new())];
+    for (i, line) in text.lines().enumerate() {
         let marker = line == "---" || line.starts_with("--- ") || line.starts_with("---\t") || line == "...";
         if marker {
-            documents.push(line.get(3..).unwrap_or_default().to_owned());
-        } else if let Some(current) = documents.last_mut() {
+            let rest = line.get(3..).unwrap_or_default();
+            documents.push((if rest.is_empty() { i + 2 } else { i + 1 }, rest.to_owned()));
+        } else if let Some((_, current)) = documents.last_mut() {
             current.push_str(line);
         }
-        if let Some(current) = documents.last_mut() {
+        if let Some((_, current)) = documents.last_mut() {
             current.push('\n');
         }
     }
-    documents.retain(|document| document.contains(':'));
+    documents.retain(|(_, document)| document.contains(':'));
     documents
 }
 
-fn looks_like_secret(text: &str) -> bool {
-    static KIND: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r#"(?im)^[\s{,-]*["']?kind["']?\s*:\s*["']?secret(list)?["']?\s*(,|\}|#|$)"#).ok());
+/// Whether it has the lines of a Secret, and how many lines stand before the one that says so.
+fn looks_like_secret(text: &str) -> Option<usize> {
+    static KIND: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r#"(?im)^[\s{,-]*(?<kind>["']?kind)["']?\s*:\s*["']?secret(list)?["']?\s*(,|\}|#|$)"#).ok()
+    });
     static BODY: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r#"(?m)^[\s{,-]*["']?(data|stringData|metadata|items)["']?\s*:"#).ok());
-    let both = [&KIND, &BODY];
-    both.iter().all(|pattern| pattern.as_ref().is_some_and(|pattern| pattern.is_match(text)))
+    BODY.as_ref().filter(|body| body.is_match(text))?;
+    let kind = KIND.as_ref()?.captures(text)?.name("kind")?;
+    Some(text[..kind.start()].matches('\n').count())
 }

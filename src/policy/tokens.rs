@@ -49,6 +49,18 @@ pub(super) fn find(text: &str) -> Option<&'static str> {
     known.map(|i| TOKENS[i].0).or_else(|| jwt(text)).or_else(|| encoded_key(text))
 }
 
+/// Every line with a credential and what it is; without a number where the text has but one line, or where
+/// the credential has several.
+pub(super) fn lines(text: &str) -> Vec<(Option<usize>, &'static str)> {
+    let Some(first) = find(text) else { return Vec::new() };
+    let lines = text.trim_end().lines().enumerate();
+    let mut found: Vec<_> = lines.filter_map(|(i, line)| Some((Some(i + 1), find(line)?))).collect();
+    if found.is_empty() || !text.trim_end().contains('\n') {
+        found = vec![(None, first)];
+    }
+    found
+}
+
 /// A JSON Web Token: three parts of base64url, of which the first is a JSON object that says `alg`.
 fn jwt(text: &str) -> Option<&'static str> {
     let in_token = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);

@@ -71,7 +71,7 @@ fn the_kinds_can_be_had() {
 fn help_version_and_completions() {
     let desk = Desk::new();
     assert_eq!(desk.kept("--version").exits(0).out, format!("kept {}\n", env!("CARGO_PKG_VERSION")));
-    for command in ["render", "apply", "diff", "delete", "crd", "completions", "run"] {
+    for command in ["render", "apply", "diff", "check", "delete", "crd", "completions", "run"] {
         let help = desk.kept(&format!("{command} --help"));
         help.exits(0);
         assert!(help.out.contains("Examples:"), "{command}");

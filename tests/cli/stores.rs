@@ -150,7 +150,7 @@ fn a_removal_is_not_done_where_a_store_cannot_be_read() {
     apply(&desk, "").exits(0);
     std::fs::rename(desk.path("two.git"), desk.path("away")).expect("moved");
     let gone = desk.kept("delete -f stores.yaml -f destinations.yaml -f a.yaml");
-    assert_eq!(gone.exits(1).says(&["a.yaml:1:1", "two.git"]).results(), ["default/alpha failed"]);
+    assert_eq!(gone.exits(1).says(&["two.git", "(not done: Team default/alpha)"]).results(), ["default/alpha failed"]);
     std::fs::rename(desk.path("away"), desk.path("two.git")).expect("moved");
     let gone = desk.kept("delete -f stores.yaml -f destinations.yaml -f a.yaml");
     assert_eq!(gone.exits(0).results(), ["default/alpha removed"]);
@@ -303,4 +303,26 @@ fn the_other_layouts() {
     // HCL cannot be part of a YAML file.
     desk.write("settings.yaml", "{}\n").write("stores.yaml", store("one", "")).write("destinations.yaml", aggregated);
     apply(&desk, "").exits(1).says(&["a.yaml:1:1", "terraform/org-alpha.tf", "aggregated"]);
+}
+
+#[test]
+fn what_is_wrong_with_a_store_is_said_once_with_what_to_do() {
+    let desk = Desk::new();
+    let all: Vec<String> = (0..20).map(|i| team(&format!("t{i}"))).collect();
+    desk.write("a.yaml", documents(&all));
+    // Nobody listens there.
+    let nowhere = "http://127.0.0.1:9/state.git";
+    for command in ["apply", "diff", "delete"] {
+        let run = desk.kept(&format!("{command} -f a.yaml --store {nowhere}"));
+        run.exits(2).says(&[
+            "error: store default",
+            "cannot reach",
+            "check its address, the network and the proxy",
+            "(not done: Team default/t0, Team default/t1, Team default/t10 and 17 more)",
+        ]);
+        assert_eq!(run.err.lines().count(), 1, "{}", run.err);
+    }
+    // Scripts find it with each request.
+    let rows = desk.kept(&format!("apply -f a.yaml --store {nowhere} -o json")).json();
+    assert_eq!(rows.iter().filter(|row| row["error"]["reason"] == "StoreUnreachable").count(), 20);
 }

@@ -10,6 +10,7 @@ use crate::manifest::read::MAX_BYTES;
 
 /// How standard input is called in messages.
 const STDIN: &str = "<stdin>";
+/// What is read of a directory, and what a file is taken for.
 const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
 /// Kustomize's own files: they describe how others are put together and are no objects.
 const PASSED_OVER: [&str; 2] = ["kustomization.yaml", "kustomization.yml"];
@@ -43,10 +44,16 @@ impl Source {
     }
 }
 
+/// Whether a file that is named so, or standard input, is to be YAML or JSON.
+pub(super) fn is_yaml(name: &str) -> bool {
+    let extension = Path::new(name).extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
+    name == STDIN || extension.is_some_and(|e| EXTENSIONS.contains(&e.as_str()))
+}
+
 /// Collects everything below the given paths, in order, each file once. `Err` if a path itself cannot
-/// be used; what goes wrong below one is an item.
-pub(super) fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, String> {
-    let mut walk = Walk::default();
+/// be used; what goes wrong below one is an item. `all`: files that are no objects are wanted as well.
+pub(super) fn sources(paths: &[PathBuf], all: bool) -> Result<Vec<Source>, String> {
+    let mut walk = Walk { all, ..Walk::default() };
     for path in paths {
         if path.as_os_str() == "-" {
             walk.stdin()?;
@@ -78,6 +85,7 @@ struct Walk {
     /// Directories: links may lead to one again.
     seen: HashSet<Identity>,
     stdin_taken: bool,
+    all: bool,
 }
 
 impl Walk {
@@ -118,25 +126,24 @@ impl Walk {
             }
             // The directory itself says what a plain file is: ten thousand of them need not be asked.
             if entry.file_type().is_ok_and(|kind| kind.is_file()) {
-                if is_wanted(&name) {
+                if self.is_wanted(&name) {
                     self.file(&path);
                 }
                 continue;
             }
             match fs::metadata(&path) {
                 Ok(about) if about.is_dir() => self.directory(&path),
-                Ok(about) if about.is_file() && is_wanted(&name) => self.file(&path),
+                Ok(about) if about.is_file() && self.is_wanted(&name) => self.file(&path),
                 Ok(_) => {}
                 // A link that leads nowhere may have led to a whole directory of requests.
                 Err(_) => self.file(&path),
             }
         }
     }
-}
 
-fn is_wanted(name: &str) -> bool {
-    let extension = Path::new(name).extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
-    extension.is_some_and(|e| EXTENSIONS.contains(&e.as_str())) && !PASSED_OVER.contains(&name)
+    fn is_wanted(&self, name: &str) -> bool {
+        is_yaml(name) && (self.all || !PASSED_OVER.contains(&name))
+    }
 }
 
 /// Reads one byte more than is allowed, so that the reader can tell that there is more.
