@@ -7,8 +7,10 @@ mod peers;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::manifest::Claim;
-use crate::store::{Change, Record};
+use crate::store::{Change, LeftOver, Record};
 use crate::values::{Branch, RelPath, RequestKey, Set};
 use claims::Claims;
 pub use peers::{Peer, Peers};
@@ -65,7 +67,7 @@ pub struct Known {
     recorded: Claims,
     reserved: Claims,
     unread: BTreeSet<Site>,
-    left_over: HashMap<Site, HashSet<RequestKey>>,
+    left_over: HashMap<Site, LeftOver>,
     /// The requests that there are.
     pub peers: Arc<Peers>,
 }
@@ -115,14 +117,20 @@ impl Known {
         self.unread.contains(site)
     }
 
-    /// Remembers which requests have a directory at a site that no record explains: Kratix's.
-    pub fn found_left_over(&mut self, site: &Site, requests: HashSet<RequestKey>) {
-        self.left_over.insert(site.clone(), requests);
+    /// Remembers what lies at a site that no record explains: Kratix's.
+    pub fn found_left_over(&mut self, site: &Site, left_over: LeftOver) {
+        self.left_over.insert(site.clone(), left_over);
+    }
+
+    /// An object that Kratix wrote and kept has not yet, by its `group/kind/namespace/name`.
+    pub fn object_left_over(&self, identity: &str) -> Option<Value> {
+        self.left_over.values().find_map(|left_over| left_over.object(identity))
     }
 
     /// Whether Kratix wrote the request's files, and kept has not yet: what is only on its way claims nothing.
     pub fn is_left_over(&self, request: &RequestKey) -> bool {
-        self.recorded.of(request).next().is_none() && self.left_over.values().any(|requests| requests.contains(request))
+        self.recorded.of(request).next().is_none()
+            && self.left_over.values().any(|left_over| left_over.requests.contains(request))
     }
 
     /// Forgets everything that was known at a site, before it is read again.
@@ -153,7 +161,11 @@ impl Known {
     /// Forgets what is known of a request at a site: it was written anew, or another has taken it over.
     pub fn forget(&mut self, request: &RequestKey, site: &Site) {
         if let Some(left_over) = self.left_over.get_mut(site) {
-            left_over.remove(request);
+            left_over.requests.remove(request);
+            if left_over.requests.is_empty() {
+                // The last one is written: nobody asks for what they were like any more.
+                left_over.manifests = HashMap::new();
+            }
         }
         if let Some(places) = self.places.get_mut(request) {
             places.retain(|p| p.site != *site);
@@ -239,7 +251,7 @@ mod tests {
     fn what_was_left_over_is_so_until_it_is_recorded_or_taken_over() {
         let mut known = Known::default();
         let site = place("r").site;
-        known.found_left_over(&site, [key("a"), key("b")].into());
+        known.found_left_over(&site, LeftOver { requests: [key("a"), key("b")].into(), ..LeftOver::default() });
         assert!(known.is_left_over(&key("a")) && !known.is_left_over(&key("c")));
         known.add(&key("a"), place("r"), &claims(&[]));
         assert!(known.is_left_over(&key("a")), "what is on its way may not arrive");

@@ -1,6 +1,7 @@
 //! What a promise answers with: files by path, the identities it claims, facts for status; and
 //! YAML, out (read alike by YAML 1.1 and 1.2 readers) and in (with line numbers).
 
+pub(crate) mod object;
 pub mod read;
 pub mod write;
 

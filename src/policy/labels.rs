@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{objects, tokens};
+use super::tokens;
+use crate::manifest::object;
 
 /// What Kubernetes takes as a label's value, in characters.
 const VALUE_MAX: usize = 63;
@@ -11,7 +12,7 @@ const VALUE_MAX: usize = 63;
 /// Puts the labels on the object, or on each item of a list. What cannot carry labels is left for
 /// [`inspect`] to refuse.
 pub(super) fn stamp(promise: &str, name: &str, object: &mut Value) {
-    if objects::is_list(object)
+    if object::is_list(object)
         && let Some(items) = object["items"].as_array_mut()
     {
         for item in items {

@@ -19,7 +19,7 @@ use serde_json::Value;
 use crate::config::Settings;
 use crate::error::{Invalid, Mistake};
 use crate::manifest::write::to_yaml;
-use crate::manifest::{Claim, Content, Output};
+use crate::manifest::{Claim, Content, Output, object};
 use crate::values::{RelPath, RequestKey, Set};
 use secrets::Subject;
 pub use violation::{Rule, Violation};
@@ -86,7 +86,7 @@ pub fn check(request: &RequestKey, output: Output, settings: &Settings) -> Resul
             }),
         }
         if let Content::Object(object) = content {
-            for (at, object) in objects::each(object) {
+            for (at, object) in object::each(object) {
                 let mut refuse = |message: String| refuse(format!("{at}{message}"));
                 objects::inspect(object, &mut refuse);
                 labels::inspect(object, &mut refuse);
@@ -105,7 +105,7 @@ pub fn check(request: &RequestKey, output: Output, settings: &Settings) -> Resul
 fn serialise(content: Content) -> CheckedFile {
     match content {
         Content::Object(object) => {
-            CheckedFile { bytes: to_yaml(&object).into_bytes(), is_document: true, object: objects::identity(&object) }
+            CheckedFile { bytes: to_yaml(&object).into_bytes(), is_document: true, object: object::identity(&object) }
         }
         Content::Document(value) => {
             CheckedFile { bytes: to_yaml(&value).into_bytes(), is_document: true, object: None }

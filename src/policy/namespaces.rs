@@ -2,46 +2,7 @@
 
 use serde_json::Value;
 
-use super::objects::group_kind;
-
-/// Kinds without a namespace, by API group. Anything else has to name one: a custom resource that is
-/// cluster-scoped and missing here is refused rather than left to whatever namespace the tool that
-/// applies it has at hand.
-const CLUSTER_SCOPED: &[(&str, &[&str])] = &[
-    ("", &["Namespace", "Node", "PersistentVolume"]),
-    (
-        "admissionregistration.k8s.io",
-        &[
-            "MutatingAdmissionPolicy",
-            "MutatingAdmissionPolicyBinding",
-            "MutatingWebhookConfiguration",
-            "ValidatingAdmissionPolicy",
-            "ValidatingAdmissionPolicyBinding",
-            "ValidatingWebhookConfiguration",
-        ],
-    ),
-    ("apiextensions.k8s.io", &["CustomResourceDefinition"]),
-    ("apiregistration.k8s.io", &["APIService"]),
-    ("cert-manager.io", &["ClusterIssuer"]),
-    ("certificates.k8s.io", &["CertificateSigningRequest", "ClusterTrustBundle"]),
-    ("cilium.io", &["CiliumClusterwideNetworkPolicy", "CiliumLoadBalancerIPPool"]),
-    ("external-secrets.io", &["ClusterExternalSecret", "ClusterPushSecret", "ClusterSecretStore"]),
-    ("flowcontrol.apiserver.k8s.io", &["FlowSchema", "PriorityLevelConfiguration"]),
-    ("gateway.networking.k8s.io", &["GatewayClass"]),
-    ("generators.external-secrets.io", &["ClusterGenerator"]),
-    ("kyverno.io", &["ClusterPolicy"]),
-    ("networking.k8s.io", &["IPAddress", "IngressClass", "ServiceCIDR"]),
-    ("node.k8s.io", &["RuntimeClass"]),
-    ("platform.kratix.io", &["BucketStateStore", "Destination", "GitStateStore", "Promise", "PromiseRelease"]),
-    ("rbac.authorization.k8s.io", &["ClusterRole", "ClusterRoleBinding"]),
-    ("scheduling.k8s.io", &["PriorityClass"]),
-    ("storage.k8s.io", &["CSIDriver", "CSINode", "StorageClass", "VolumeAttachment", "VolumeAttributesClass"]),
-];
-
-/// Whether objects of this kind have no namespace.
-pub(super) fn is_cluster_scoped(group: &str, kind: &str) -> bool {
-    CLUSTER_SCOPED.iter().any(|(g, kinds)| *g == group && kinds.contains(&kind))
-}
+use crate::manifest::object::{group_kind, is_cluster_scoped};
 
 pub(super) fn inspect(object: &Value, protected: &[String], refuse: &mut dyn FnMut(String)) {
     let (group, kind) = group_kind(object);

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::objects::group_kind;
+use crate::manifest::object::group_kind;
 
 /// Where kinds keep the metadata of what they generate, as JSON pointers.
 const TEMPLATED: &[(&str, &str, &[&str])] = &[

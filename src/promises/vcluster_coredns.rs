@@ -52,8 +52,15 @@ pub(super) struct Plan {
     pub(super) namespace: String,
     /// The name of the ConfigMap.
     pub(super) config_map: String,
+    /// Whether Argo CD removes it once it is gone from the repository.
+    pub(super) pruned: bool,
     /// The domain of the vcluster's services.
     pub(super) cluster_domain: String,
+}
+
+/// The name that v1 gave the ConfigMap of the vcluster `name`.
+pub(super) fn name_of_v1(name: &str) -> String {
+    format!("coredns-x-kube-system-x-{name}")
 }
 
 fn plan(spec: VClusterCorednsSpec, request: &Request, tenancy: &Tenancy) -> Result<Plan, Vec<Mistake>> {
@@ -64,7 +71,8 @@ fn plan(spec: VClusterCorednsSpec, request: &Request, tenancy: &Tenancy) -> Resu
         return Err(found);
     }
     Ok(Plan {
-        config_map: format!("coredns-x-kube-system-x-{}", spec.name),
+        config_map: name_of_v1(&spec.name),
+        pruned: true,
         name: spec.name,
         namespace,
         cluster_domain: spec.cluster_domain.unwrap_or_else(|| "cluster.local".to_owned()),
@@ -73,12 +81,15 @@ fn plan(spec: VClusterCorednsSpec, request: &Request, tenancy: &Tenancy) -> Resu
 
 /// The ConfigMap.
 pub(super) fn files(plan: &Plan) -> BTreeMap<RelPath, Content> {
-    let config_map = json!({
+    let mut config_map = json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": metadata(&plan.name, &plan.config_map, &plan.namespace, &Labels::new()),
         "data": { "Corefile": corefile(&plan.cluster_domain) },
     });
+    if !plan.pruned {
+        config_map["metadata"]["annotations"] = json!({ "argocd.argoproj.io/sync-options": "Prune=false" });
+    }
     [file(config_map)].into()
 }
 

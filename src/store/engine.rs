@@ -2,7 +2,7 @@
 //! to it in memory, and publishes the result by compare-and-swap.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +13,11 @@ use super::build::{Base, New, build, preview};
 use super::disturbed::Disturbed;
 use super::git::{self, Pushed, Transport};
 use super::heads::Heads;
+use super::kratix::LeftOver;
 use super::split::Refused;
 use super::stage::{Indexes, Stage};
 use super::{Access, Change, Chore, Error, Outcome, Record};
-use crate::values::{Map, Owner, RelPath, RequestKey};
+use crate::values::{Map, Owner, RelPath};
 
 /// How often a commit is built anew because the branch moved meanwhile.
 const ATTEMPTS: u32 = 10;
@@ -35,8 +36,8 @@ pub struct Head {
 pub struct Survey {
     /// All records, of all writers.
     pub records: Vec<Arc<Record>>,
-    /// Requests with a directory of Kratix's making that no record explains.
-    pub left_over: HashSet<RequestKey>,
+    /// What Kratix left.
+    pub left_over: LeftOver,
 }
 
 /// What a commit would do.

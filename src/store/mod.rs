@@ -24,6 +24,7 @@ mod places;
 mod preview;
 mod split;
 mod stage;
+mod takeover;
 
 use std::collections::BTreeSet;
 
@@ -35,6 +36,7 @@ pub use access::Access;
 pub use credentials::{AuthMethod, Credentials, GithubApp, SigningKey, SshLogin};
 pub use engine::{Engine, Head, Preview, Published, Survey};
 pub use heads::Heads;
+pub use kratix::LeftOver;
 pub use records::Record;
 
 /// What one owner wants a branch to hold: complete for each store root named; a root with no places

@@ -16,7 +16,7 @@ use super::{Change, Error, Footprint, Place};
 use crate::values::{Map, RelPath, Set};
 
 /// What the owner's records say it has at a root, its own and those it takes over.
-struct Had {
+pub(super) struct Had {
     records: Vec<Arc<Record>>,
 }
 
@@ -29,7 +29,7 @@ impl Had {
         self.places().find(|place| place.dir.as_ref() == Some(dir))
     }
 
-    fn file(&self, file: &RelPath) -> bool {
+    pub(super) fn file(&self, file: &RelPath) -> bool {
         self.places().any(|place| place.files.contains(file))
     }
 
@@ -71,7 +71,7 @@ impl Stage<'_> {
         if !places.is_empty() {
             conflicts::check(self.index(root), change, root, places)?;
         }
-        self.place_all(root, places, &had, goal.dirs, effect)?;
+        self.place_all(change, root, places, &had, goal.dirs, effect)?;
         for old in had.records.iter().filter(|old| old.owner != change.owner) {
             self.record(root, &old.owner, None)?;
             effect.touched = true;
@@ -126,6 +126,7 @@ impl Stage<'_> {
 
     fn place_all(
         &mut self,
+        change: &Change,
         root: &RelPath,
         places: &[Place],
         had: &Had,
@@ -142,11 +143,15 @@ impl Stage<'_> {
                     self.exclusive(root, dir, (files, new), had, effect)?;
                 }
                 Footprint::Shared { files } => {
+                    self.clear_flat(change, root, place, had, effect)?;
                     for (file, bytes) in files {
                         self.shared(root, file, bytes, had, effect)?;
                     }
                 }
-                Footprint::Fragment { file, documents } => self.fragment(root, file, documents, had, effect)?,
+                Footprint::Fragment { file, documents } => {
+                    self.fragment(root, file, documents, had, effect)?;
+                    self.clear_rest(change, root, file, documents, effect)?;
+                }
             }
         }
         Ok(())
@@ -299,7 +304,7 @@ impl Stage<'_> {
             && leaf.oddity().is_none()
             && leaf.id != tree::hash(ObjectType::Blob, bytes)?
             && !had.file(file)
-            && !self.is_kratix(root, file, &path)?
+            && !self.listed(root, file)?.paths.contains(&path)
         {
             return Err(foreign(&path));
         }
@@ -324,7 +329,7 @@ impl Stage<'_> {
         let found = self.work.find(self.objects, &path)?;
         let is_file = matches!(found, Found::Leaf(_));
         refuse_odd(&path, found)?;
-        if is_file && self.index(root).aggregated_at(file).is_none() && !self.is_kratix(root, file, &path)? {
+        if is_file && self.index(root).aggregated_at(file).is_none() && !self.adopt_rest(root, file, &path)? {
             return Err(foreign(&path));
         }
         if had.fragment(file) != [documents] {
@@ -333,16 +338,6 @@ impl Stage<'_> {
         }
         effect.aggregated.insert((root.clone(), file.clone()));
         Ok(())
-    }
-
-    fn is_kratix(&mut self, root: &RelPath, file: &RelPath, path: &str) -> Result<bool, Error> {
-        let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
-        let key = (root.clone(), parent.to_owned());
-        if !self.kratix.contains_key(&key) {
-            let listed = kratix::listed(self.objects, &mut self.work, root, file)?;
-            self.kratix.insert(key.clone(), listed);
-        }
-        Ok(self.kratix.get(&key).is_some_and(|listed| listed.contains(path)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A commit in the making: changes applied, one after the other, to a tree and to the records' index.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use git2::{ObjectType, Oid};
@@ -10,9 +10,10 @@ use super::git::objects::{Objects, Sink};
 use super::git::tree::{Dir, Entry, Found, Leaf, Work};
 use super::goal::Goal;
 use super::index::{Index, join};
+use super::kratix::{self, LeftOver, flat::Listed};
 use super::records::{DIR, Record, file_name};
-use super::{Change, Error, kratix};
-use crate::values::{Owner, RelPath, RequestKey};
+use super::{Change, Error};
+use crate::values::{Owner, RelPath};
 
 /// The indexes of an engine, by store root.
 pub(crate) type Indexes = BTreeMap<RelPath, Index>;
@@ -47,8 +48,8 @@ pub(crate) struct Stage<'a> {
     broken: HashMap<RelPath, Error>,
     /// What the indexes held, to be put back.
     journal: Journal,
-    /// Files that Kratix's state names, by the directory that was asked for.
-    pub(crate) kratix: HashMap<(RelPath, String), HashSet<String>>,
+    /// What Kratix's state files list, by the directory that was asked for.
+    pub(crate) kratix: HashMap<(RelPath, String), Listed>,
 }
 
 /// The answers, in the order of the changes.
@@ -103,7 +104,7 @@ impl<'a> Stage<'a> {
     }
 
     /// What Kratix left below a root that was loaded.
-    pub(crate) fn left_over(&mut self, root: &RelPath) -> Result<HashSet<RequestKey>, Error> {
+    pub(crate) fn left_over(&mut self, root: &RelPath) -> Result<LeftOver, Error> {
         let index = self.indexes.entry(root.clone()).or_default();
         kratix::left_over(self.objects, &mut self.work, root, index)
     }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use kept::known::Known;
 use kept::manifest::Claim;
 use kept::promises::{Refusal, Request};
+use kept::store::LeftOver;
 use serde_json::{Value, json};
 
 use crate::support::{address, arrive, demo, mistakes, promise, record, render, render_with, request, site, value};
@@ -37,7 +38,7 @@ fn vip(address: &str) -> Claim {
 /// Kratix's files of these requests lie there, and kept has not written them yet.
 fn left_over(known: &mut Known, requests: &[&Request]) {
     let keys: HashSet<_> = requests.iter().map(|request| request.key.clone()).collect();
-    known.found_left_over(&site(), keys);
+    known.found_left_over(&site(), LeftOver { requests: keys, ..LeftOver::default() });
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::identity::{Identity, part};
 use super::network;
 use super::plan::Plan;
 use crate::config::VclusterSettings;
-use crate::manifest::{Claim, Output, Part};
+use crate::manifest::{Claim, Content, Output, Part};
 use crate::promises::{
     argocd_application, argocd_project, vcluster, vcluster_argocd_cluster_registration as registration, vcluster_core,
     vcluster_coredns, vcluster_kubeconfig_external_secret as kubeconfig, vcluster_kubeconfig_sync as kubeconfig_sync,
@@ -25,7 +25,7 @@ pub(super) fn compose(mut plan: Plan, settings: &VclusterSettings) -> Output {
     let core_files = vcluster_core::files(&core);
     let rendered = [
         (part::CORE, core_files),
-        (part::COREDNS, vcluster_coredns::files(&coredns(&plan))),
+        (part::COREDNS, coredns_files(&plan)),
         (part::KUBECONFIG_SYNC, kubeconfig_sync::files(&kubeconfig_sync(&plan, &item, settings))),
         (part::KUBECONFIG, kubeconfig::files(&kubeconfig(&plan, &item, settings))),
         (part::REGISTRATION, registration::files(&registration(&plan, &item, settings))),
@@ -51,7 +51,8 @@ pub(super) fn compose(mut plan: Plan, settings: &VclusterSettings) -> Output {
 /// What the vcluster needs for itself alone.
 fn claims(plan: &Plan) -> Set<Claim> {
     let server = vcluster::server(&plan.exposed.server);
-    plan.identity.claims().into_iter().chain(plan.vip.map(network::claim)).chain([server]).collect()
+    let own = plan.identity.claims().into_iter().chain(plan.vip.map(network::claim)).chain([server]);
+    own.chain(plan.remembered.iter().cloned()).collect()
 }
 
 /// Takes the values, which are large, out of the plan.
@@ -67,15 +68,21 @@ fn core(plan: &mut Plan) -> vcluster_core::Plan {
     }
 }
 
-fn coredns(plan: &Plan) -> vcluster_coredns::Plan {
+fn coredns_files(plan: &Plan) -> BTreeMap<RelPath, Content> {
     let Identity { name, namespace, .. } = &plan.identity;
-    vcluster_coredns::Plan {
+    let config_map = |config_map: String, pruned: bool| vcluster_coredns::Plan {
         name: name.clone(),
         namespace: namespace.clone(),
-        // v1's name is the one that the vcluster's own syncer writes to.
-        config_map: format!("vc-{name}-coredns"),
+        config_map,
+        pruned,
         cluster_domain: plan.cluster_domain.clone(),
+    };
+    let mut files = vcluster_coredns::files(&config_map(format!("vc-{name}-coredns"), true));
+    if plan.keeps_v1_coredns {
+        // v1's name is the one that the vcluster's own syncer writes to: what runs reads it.
+        files.extend(vcluster_coredns::files(&config_map(vcluster_coredns::name_of_v1(name), false)));
     }
+    files
 }
 
 fn kubeconfig_sync(plan: &Plan, item: &str, settings: &VclusterSettings) -> kubeconfig_sync::Plan {

@@ -3,6 +3,7 @@
 //! It is made of other promises' work: their plans are made here and their renderers called, and each
 //! one's files lie in a directory of its name.
 
+mod before;
 mod chart;
 mod compose;
 mod confined;

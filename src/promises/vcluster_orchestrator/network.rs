@@ -149,10 +149,17 @@ impl Address {
         }
     }
 
-    /// The address: a given one, the recorded one, the one that v1 gave it, or the first free one of
-    /// the subnet from the network's address plus `offset` on. The error says who is in the way.
-    pub(super) fn resolve(self, request: &RequestKey, known: &Known, offset: u32) -> Result<Option<Ipv4Addr>, String> {
-        let pool = Pool { request, known, left_over: known.is_left_over(request) };
+    /// The address: a given one, the recorded one, the one that it had `before` or that v1 must have given it, or
+    /// the first free one of the subnet from the network's address plus `offset` on. The error says who is in the
+    /// way.
+    pub(super) fn resolve(
+        self,
+        request: &RequestKey,
+        known: &Known,
+        before: Option<Ipv4Addr>,
+        offset: u32,
+    ) -> Result<Option<Ipv4Addr>, String> {
+        let pool = Pool { request, known, before, left_over: before.is_some() || known.is_left_over(request) };
         match self {
             Self::Any => Ok(None),
             Self::Given(vip) => match pool.elder(vip) {
@@ -188,6 +195,8 @@ fn claim_of_v1(vip: Ipv4Addr) -> Claim {
 struct Pool<'a> {
     request: &'a RequestKey,
     known: &'a Known,
+    /// The address that v1 is seen to have given it.
+    before: Option<Ipv4Addr>,
     /// v1 wrote the request's files, and kept has not yet.
     left_over: bool,
 }
@@ -197,7 +206,8 @@ impl<'a> Pool<'a> {
         if let Some(own) = self.own(subnet) {
             return Ok(own);
         }
-        if let Some(vip) = subnet.v1_address().filter(|_| self.left_over) {
+        let before = self.before.filter(|vip| subnet.has(*vip));
+        if let Some(vip) = before.or_else(|| subnet.v1_address().filter(|_| self.left_over)) {
             return match self.elder(vip) {
                 Some(holder) => Err(format!(
                     "spec.exposure.subnet: v1 gave {vip} to this vcluster and to that of {holder}, which keeps it: \

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use serde_json::Value;
 
+use super::before::Before;
 use super::chart::ChartVersion;
 use super::confined::values_mistakes;
 use super::fields::{Chart, Exposed, Registered, Selectors, kubernetes_version, pod_security};
@@ -15,6 +16,7 @@ use crate::api::VClusterOrchestratorSpec;
 use crate::config::{PodSecurity, Settings, VclusterSettings};
 use crate::error::Mistake;
 use crate::known::Known;
+use crate::manifest::Claim;
 use crate::promises::vcluster::{Tenancy, base_domain, reconcile_at, spec};
 use crate::promises::{Refusal, Request, vcluster_coredns};
 use crate::values::{RequestKey, Set};
@@ -45,6 +47,10 @@ pub(super) struct Plan {
     pub(super) reconcile_at: Option<String>,
     /// The requests that it stands for.
     pub(super) supersedes: Set<RequestKey>,
+    /// What Kratix left open for it, as claims.
+    pub(super) remembered: Set<Claim>,
+    /// The ConfigMap that v1 wrote for its DNS server stays.
+    pub(super) keeps_v1_coredns: bool,
     /// What in the request has no effect.
     pub(super) notes: Vec<String>,
 }
@@ -52,13 +58,15 @@ pub(super) struct Plan {
 impl Plan {
     /// Plans a vcluster, or says all that is wrong with the request, or who is in its way.
     pub(super) fn new(request: &Request, settings: &Settings, known: &Known) -> Result<Self, Refusal> {
-        let spec: VClusterOrchestratorSpec = spec(request)?;
+        let mut spec: VClusterOrchestratorSpec = spec(request)?;
         let mut found = spec.mistakes();
         let mut notes = Vec::new();
         let platform = &settings.promises.vcluster;
         let VClusterOrchestratorSpec { name, target_namespace, project_name, .. } = &spec;
         let identity = Identity::new(&request.key, name, target_namespace.as_deref(), project_name.as_deref());
         let supersedes = identity.superseded(known);
+        let before = Before::new(&request.key, &identity, platform, known);
+        let remembered = before.fill(&request.key, &mut spec);
 
         let vcluster = spec.vcluster.unwrap_or_default();
         if vcluster.isolation_mode.is_some() {
@@ -75,7 +83,7 @@ impl Plan {
             platform.base_domain.clone()
         });
         let exposed = Exposed::resolve(spec.exposure, &identity, &base_domain, platform, &mut found);
-        let address = exposed.address.resolve(&request.key, known, platform.network_offset);
+        let address = exposed.address.resolve(&request.key, known, before.vip, platform.network_offset);
         let integrations = spec.integrations.unwrap_or_default();
         let registered = Registered::resolve(integrations.argocd.as_ref(), vcluster.preset, platform, &mut found);
         let selectors = Selectors::resolve(&integrations, platform, &mut found);
@@ -122,6 +130,8 @@ impl Plan {
             pod_security_reason,
             reconcile_at,
             supersedes,
+            remembered,
+            keeps_v1_coredns: before.coredns,
             notes,
         })
     }

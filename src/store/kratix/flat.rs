@@ -1,0 +1,95 @@
+//! What Kratix wrote into a flat store: the files that its state files list.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Deserialize;
+
+use super::DIR;
+use super::documents::{self, Document};
+use crate::store::Error;
+use crate::store::git::objects::Objects;
+use crate::store::git::tree::{Entry, Found, Work};
+use crate::store::index::join;
+use crate::values::RelPath;
+
+#[derive(Deserialize)]
+struct State {
+    #[serde(default)]
+    files: Vec<String>,
+}
+
+/// What the state files above a file list, below the repository's root.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Listed {
+    /// The lists do not say what they are relative to, so each entry counts for the repository, for the store's
+    /// root and for the directory that holds the state file.
+    pub(crate) paths: HashSet<String>,
+    /// The objects in those that are there; read when first asked for.
+    files: Option<HashMap<String, Vec<Document>>>,
+}
+
+impl Listed {
+    /// Reads the state files above `file`.
+    pub(crate) fn above(objects: &dyn Objects, work: &mut Work, root: &RelPath, file: &RelPath) -> Result<Self, Error> {
+        let full = join(root, file.as_str());
+        let parents = std::iter::once(0).chain(full.match_indices('/').map(|(at, _)| at)).map(|end| &full[..end]);
+        let mut listed = Self::default();
+        for parent in parents.filter(|parent| parent.len() >= root.as_str().len()) {
+            listed.add(objects, work, root, parent)?;
+        }
+        Ok(listed)
+    }
+
+    /// Reads the state files in one directory.
+    pub(crate) fn add(
+        &mut self,
+        objects: &dyn Objects,
+        work: &mut Work,
+        root: &RelPath,
+        parent: &str,
+    ) -> Result<(), Error> {
+        let state = if parent.is_empty() { DIR.to_owned() } else { format!("{parent}/{DIR}") };
+        let Some(dir) = work.dir(objects, &state)? else { return Ok(()) };
+        for (name, entry) in dir.entries(objects)?.iter() {
+            let Entry::Leaf(leaf) = entry else { continue };
+            if !is_yaml(name) || leaf.oddity().is_some() {
+                continue;
+            }
+            let blob = objects.read(leaf.id)?;
+            // A file that says nothing readable gives nothing away.
+            let Ok(text) = std::str::from_utf8(&blob.bytes) else { continue };
+            let Ok(state) = serde_saphyr::from_str::<State>(text) else { continue };
+            for path in state.files.iter().filter_map(|path| RelPath::lenient(path).ok()) {
+                self.paths.insert(join(root, path.as_str()));
+                self.paths.insert(if parent.is_empty() { path.to_string() } else { format!("{parent}/{path}") });
+                self.paths.insert(path.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The objects in the listed files that are there, by path.
+    pub(crate) fn files(
+        &mut self,
+        objects: &dyn Objects,
+        work: &mut Work,
+    ) -> Result<&HashMap<String, Vec<Document>>, Error> {
+        if self.files.is_none() {
+            let mut files = HashMap::new();
+            for path in self.paths.iter().filter(|path| is_yaml(path.as_bytes())) {
+                if let Found::Leaf(leaf) = work.find(objects, path)?
+                    && leaf.oddity().is_none()
+                {
+                    files.insert(path.clone(), documents::read(&objects.read(leaf.id)?.bytes));
+                }
+            }
+            self.files = Some(files);
+        }
+        Ok(self.files.get_or_insert_default())
+    }
+}
+
+/// Whether a file's name says that it is YAML.
+pub(super) fn is_yaml(name: &[u8]) -> bool {
+    name.ends_with(b".yaml") || name.ends_with(b".yml")
+}
