@@ -29,11 +29,12 @@ generate: ## Write the generated files: crds/, the chart's copies and schema, go
 	cargo run -q -- crd --out crds
 	KEPT_BLESS=1 cargo test -q --test promises --test chart_files --test argocd
 
-lint: ## Formatting, lints, docs, licences, workflows and the Dockerfile
+lint: ## Formatting, lints, docs, licences, workflows, shell scripts and the Dockerfile
 	cargo fmt --check
 	cargo clippy --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
 	cargo deny check bans licenses sources
 	test -z "$$(gofmt -l tests/parts)"
 	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 .github/workflows/*.yml examples/ci/workflow.yaml
+	shellcheck deploy/kind/kind.sh tests/check-tools tests/with-parts .ci/run
 	npx --yes --loglevel=error dockerfile-utils@0.16.3 lint Dockerfile

@@ -79,3 +79,21 @@ fn the_compilers_are_no_older_than_cargo_asks_for() {
     assert!(minor(&read("Dockerfile"), "/rust:1.") >= asked);
     assert!(minor(&read(".github/workflows/ci.yml"), "rustup default 1.") >= asked);
 }
+
+#[test]
+fn the_cluster_of_containers_has_the_versions_that_the_tests_run() {
+    let script = read("deploy/kind/kind.sh");
+    let of = |part: &str, module: &str| -> String {
+        let text = read(&format!("tests/parts/{part}/go.mod"));
+        let line = text.lines().find_map(|line| line.trim_start_matches("require").trim().strip_prefix(module));
+        line.and_then(|rest| rest.split_whitespace().next()).unwrap_or_else(|| panic!("{module}")).to_owned()
+    };
+    assert!(script.contains(&format!("\nargocd={}\n", of("argocd", "github.com/argoproj/argo-cd/v3 "))));
+    let external_secrets = of("eso", "github.com/external-secrets/external-secrets ");
+    assert!(script.contains(&format!("\nexternal_secrets={}\n", external_secrets.trim_start_matches('v'))));
+    let gitea = of("gitea", "code.gitea.io/gitea ");
+    let image = format!("image: docker.io/gitea/gitea:{}-rootless\n", gitea.trim_start_matches('v'));
+    assert!(read("deploy/kind/gitea.yaml").contains(&image), "{image}");
+    let node = Regex::new(r"\nnode=kindest/node:v[\d.]+@sha256:[0-9a-f]{64}\n").expect("a pattern");
+    assert!(node.is_match(&script));
+}

@@ -329,6 +329,7 @@ const CHECK_HELP: &str =
   UnknownKind, InvalidRequest, GivenTwice, Conflict, PolicyViolation
                what `kept render` has against requests, stores and destinations
 
+Requests are taken together, as one apply would: check environments that repeat them one by one.
 ExternalSecrets, SealedSecrets and Secrets that SOPS has encrypted pass. No comment silences a rule:
 leave out what may be there, as the second example does.
 

@@ -1,6 +1,8 @@
 //! `kept check`.
 
+use std::collections::HashSet;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -10,6 +12,7 @@ use super::landscape::{anywhere, understand};
 use super::problem::{Note, Problem, Subject};
 use super::session::{check_name, settings};
 use super::{Answer, UNUSABLE, console, render};
+use crate::manifest::read::Position;
 use crate::policy::{Rule, collisions};
 
 /// A finding as scripts read it: every field is always there.
@@ -41,7 +44,7 @@ pub(super) fn run(args: &CheckArgs) -> Answer {
     understand(&mut input);
     render::rehearse(&mut input, &settings, &anywhere()?);
     scan.notes.iter().for_each(|note| console::note(note));
-    let found = findings(&scan, input.problems);
+    let found = findings(&scan, &input.problems);
     match args.output {
         FindingFormat::Json => {
             let rows: Vec<Finding> = found.iter().flat_map(rows).collect();
@@ -60,11 +63,17 @@ pub(super) fn run(args: &CheckArgs) -> Answer {
 }
 
 /// All that is wrong, in the order of the files.
-fn findings(scan: &Scan, of_requests: Vec<Problem>) -> Vec<Problem> {
-    let mut found = scan.problems.clone();
+fn findings(scan: &Scan, of_requests: &[Problem]) -> Vec<Problem> {
+    // The schema of a request says the same of its labels.
+    let places: HashSet<_> = of_requests.iter().flat_map(|problem| &problem.notes).map(place).collect();
+    let is_new =
+        |problem: &&Problem| problem.reason != Rule::Label.name() || !places.contains(&place(&problem.notes[0]));
+    let mut found: Vec<Problem> = scan.problems.iter().filter(is_new).cloned().collect();
     // What a request says and what comes of it is one mistake.
-    let is_told = |problem: &Problem| scan.problems.iter().any(|told| told.subject.is_some() && same(told, problem));
-    found.extend(of_requests.into_iter().filter(|problem| problem.reason != "PolicyViolation" || !is_told(problem)));
+    let told: HashSet<_> = scan.problems.iter().filter_map(whose).collect();
+    let is_told = |problem: &Problem| whose(problem).is_some_and(|whose| told.contains(&whose));
+    found
+        .extend(of_requests.iter().filter(|problem| problem.reason != "PolicyViolation" || !is_told(problem)).cloned());
     found.extend(collisions(scan.files.iter().map(|file| &**file)).into_iter().map(|(path, message)| Problem {
         subject: None,
         reason: Rule::Path.name(),
@@ -75,16 +84,18 @@ fn findings(scan: &Scan, of_requests: Vec<Problem>) -> Vec<Problem> {
     found
 }
 
-/// Whether two problems are of the same object. Only requests are asked about, whose namespace may be left to
-/// the command line.
-fn same(told: &Problem, problem: &Problem) -> bool {
-    let place = |problem: &Problem| problem.notes.first().and_then(|note| note.file.clone());
-    let name = |problem: &Problem| problem.subject.as_ref().map(|subject| (subject.kind.clone(), subject.name.clone()));
-    place(told) == place(problem) && name(told) == name(problem)
+/// Which object of which file a problem is of; its namespace may be left to the command line.
+fn whose(problem: &Problem) -> Option<(Option<&str>, &str, &str)> {
+    let subject = problem.subject.as_ref()?;
+    Some((problem.notes.first()?.file.as_deref(), &subject.kind, &subject.name))
+}
+
+fn place(note: &Note) -> (Option<Arc<str>>, Option<Position>) {
+    (note.file.clone(), note.position)
 }
 
 fn key(problem: &Problem) -> impl Ord {
-    problem.notes.first().map(|note| (note.file.clone(), note.position))
+    problem.notes.first().map(place)
 }
 
 fn rows(problem: &Problem) -> impl Iterator<Item = Finding<'_>> {

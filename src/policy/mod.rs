@@ -118,6 +118,10 @@ fn serialise(content: Content) -> CheckedFile {
 pub fn inspect(document: &Value, settings: &Settings) -> Vec<Violation> {
     let mut found = Vec::new();
     secrets::inspect(Subject::Document(document), true, &mut |violation| found.push(violation));
+    if ["apiVersion", "kind"].iter().any(|field| !document[field].is_string()) {
+        // Helm values and much else are no objects.
+        return found;
+    }
     labels::values(document, &mut |label, message| {
         // A template's labels are none yet.
         if !document["metadata"]["labels"][label].as_str().is_some_and(|text| text.contains("{{")) {

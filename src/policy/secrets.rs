@@ -89,12 +89,7 @@ impl Walk<'_> {
 
     fn fields(&mut self, fields: &Map<String, Value>, at: &str) {
         // A reference to a Secret has a kind and a name, but no body.
-        let under = |key: &str| match tokens::find(key) {
-            // What must not be there at all is not to be repeated.
-            Some(_) => format!("{at} (a key)"),
-            None if at.is_empty() => key.to_owned(),
-            None => format!("{at}.{key}"),
-        };
+        let under = |key: &str| if at.is_empty() { key.to_owned() } else { format!("{at}.{key}") };
         if is_secret_kind(fields) && has_body(fields) {
             if !self.sealed_passes || !is_sealed(fields) {
                 self.report(at, "a Secret");
@@ -108,23 +103,23 @@ impl Walk<'_> {
             }
         }
         for (key, value) in fields {
-            if let Some(what) = tokens::find(key) {
-                self.credential(&under(key), None, what);
+            let found = tokens::find(key);
+            // What must not be there at all is not to be repeated.
+            let here = if found.is_some() { format!("{at} (a key)") } else { under(key) };
+            if let Some(what) = found {
+                self.credential(&here, None, what);
             }
-            if key == "client-key-data" && is_credential(value) {
-                self.report(&under(key), "a kubeconfig's private key");
-                continue;
+            match key.as_str() {
+                "client-key-data" if is_credential(value) => {
+                    self.report(&here, "a kubeconfig's private key");
+                    continue;
+                }
+                "users" => self.kubeconfig_users(value, &here),
+                "secretGenerator" => self.generated(value, &here),
+                "binaryData" => self.binary(value, &here),
+                _ => {}
             }
-            if key == "users" {
-                self.kubeconfig_users(value, &under(key));
-            }
-            if key == "secretGenerator" {
-                self.generated(value, &under(key));
-            }
-            if key == "binaryData" {
-                self.binary(value, &under(key));
-            }
-            self.value(value, &under(key));
+            self.value(value, &here);
         }
     }
 

@@ -102,6 +102,9 @@ fn credentials_are_found_in_every_text_and_never_repeated() {
         "label.yaml",
         format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {token}, labels: {{a: ' {token}'}}}}\n"),
     );
+    // A block of one line is on the line below its key.
+    desk.write("block.yaml", format!("a: |\n  {token}\nb: {token}\n"));
+    assert_eq!(found(&desk, "block.yaml"), ["2 Credential", "3 Credential"]);
     let run = desk.kept("check a.yaml run.sh broken.yaml label.yaml");
     run.exits(1);
     let places: Vec<&str> = run.out.lines().filter_map(|line| Some(line.split_once(": error")?.0)).collect();
@@ -151,6 +154,8 @@ fn requests_are_held_to_all_their_rules() {
     desk.write("v.yaml", vcluster);
     let run = desk.kept("check v.yaml");
     assert!(run.exits(1).out.contains("kube-system"), "{}", run.out);
+    desk.write("labelled.yaml", team("zeta").replace("  name: zeta\n", "  name: zeta\n  labels: {a: yes}\n"));
+    assert_eq!(found(&desk, "labelled.yaml"), ["5 InvalidRequest"]);
     let with_token = vcluster.replace("kube-system}", &format!("v, valuesYaml: 'a: {}'}}", token()));
     desk.write("v.yaml", with_token);
     assert_eq!(found(&desk, "v.yaml"), ["4 Credential"]);
@@ -181,6 +186,9 @@ fn what_is_wrong_with_any_manifest_is_told() {
     desk.write("large.yaml", documents(&[large.clone(), large])).write("s.yaml", "limits:\n  fileBytes: 250\n");
     assert_eq!(found(&desk, "large.yaml --config s.yaml"), ["1 Limit", "6 Limit"]);
     assert_eq!(found(&desk, "large.yaml"), [""; 0]);
+    // What is no object is no matter of Kubernetes'.
+    desk.write("values.yaml", format!("metadata: {{labels: {{a: true}}}}\nb: {}\n", "x".repeat(300)));
+    assert_eq!(found(&desk, "values.yaml --config s.yaml"), [""; 0]);
 }
 
 #[test]

@@ -196,6 +196,7 @@ impl Lines {
             let line = match violation.line {
                 Some(line) => start + line,
                 None if violation.at.ends_with("(a key)") => self.left.range(start..).next().copied().unwrap_or(start),
+                None if !self.all.contains(&start) => start + 1,
                 None => start,
             };
             if self.all.contains(&line) {

@@ -53,7 +53,7 @@ impl<'a> Tenancy<'a> {
             return Some(Mistake::new(
                 field,
                 format!(
-                    "{namespace} is protected, and no request may name it (settings promises.vcluster.protectedNamespaces and protectedNamespaces)"
+                    "{namespace} is protected, and no request may name it: choose another (settings protectedNamespaces and promises.vcluster.protectedNamespaces)"
                 ),
             ));
         }
