@@ -58,7 +58,7 @@ impl World {
         format!("{}/{}/{name}.git", self.info("giteaUrl"), self.info("giteaUser"))
     }
 
-    fn login(&self) -> String {
+    pub fn login(&self) -> String {
         format!("{}:{}", self.info("giteaUser"), self.info("giteaPassword"))
     }
 

@@ -21,6 +21,10 @@ mod wishes;
 #[allow(dead_code, reason = "shared with the tests of faults")]
 mod witness;
 
+#[path = "../migration/v1.rs"]
+#[allow(dead_code, reason = "shared with the tests of the command line")]
+mod v1;
+
 mod accepted;
 mod crashes;
 mod drift;
@@ -29,6 +33,7 @@ mod git;
 mod kubeconfig;
 mod life;
 mod manifests;
+mod migrating;
 mod moves;
 mod platform;
 mod poison;
