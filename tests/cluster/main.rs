@@ -22,6 +22,7 @@ mod wishes;
 mod witness;
 
 mod accepted;
+mod argocd;
 mod crashes;
 mod drift;
 mod failures;
