@@ -29,7 +29,7 @@ pub(super) enum Seen {
     Gone(String),
     /// All have been named.
     Complete,
-    /// There are none, or none that may be seen.
+    /// There are none, or none that can be seen now.
     None,
 }
 

@@ -47,7 +47,13 @@ pub(super) async fn follow(client: Client, place: Place, number: usize, seen: mp
                         break;
                     }
                     Err(error) if code(&error) == Some(404) => break,
-                    Err(error) => tracing::debug!(kind = place.kind.plural(), %error, "watching Argo CD"),
+                    Err(error) => {
+                        tracing::debug!(kind = place.kind.plural(), %error, "watching Argo CD");
+                        // Pushes do not wait for what may take long.
+                        if matches!(error, watcher::Error::InitialListFailed(_)) {
+                            let _ = seen.send((number, Seen::None)).await;
+                        }
+                    }
                 }
             }
         }
