@@ -88,7 +88,8 @@ async fn serve(client: Client, places: Vec<Place>, mut pushed: mpsc::UnboundedRe
                 telling = None;
                 match told {
                     Told::Version(version) => {
-                        tracing::debug!(object = &*target.name, kind = places[target.watch].kind.plural(), "told of a push");
+                        let kind = places[target.watch].kind.plural();
+                        tracing::debug!(kind, object = &*target.name, "told of a push");
                         is_failing = false;
                         board.told(target, version);
                     }
@@ -97,7 +98,10 @@ async fn serve(client: Client, places: Vec<Place>, mut pushed: mpsc::UnboundedRe
                         if !std::mem::replace(&mut is_failing, true) {
                             let Place { kind, namespace, .. } = &places[target.watch];
                             let (kind, object) = (kind.plural(), &*target.name);
-                            tracing::warn!(kind, namespace, object, error, "Argo CD could not be told of a push: it finds it when it looks by itself");
+                            tracing::warn!(
+                                kind, namespace, object, error,
+                                "Argo CD could not be told of a push, and finds it when it looks by itself"
+                            );
                         }
                         if !is_alone {
                             board.give_up();

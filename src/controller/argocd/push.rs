@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::address::Address;
 use crate::placement::Branch;
+use crate::promises;
 use crate::values::RequestKey;
 
 /// A commit that has moved a branch.
@@ -88,18 +89,19 @@ impl Push {
     /// Applications with one each are not all told of every push.
     fn reaches(&self, path: &str) -> bool {
         let Scope::Requests(changed) = &self.scope else { return true };
-        let mut folders =
-            path.match_indices("resources/").filter(|(at, _)| *at == 0 || path.as_bytes()[at - 1] == b'/');
-        // A destination's own path may have a part of that name too.
-        let mut is_one = false;
-        let found = folders.any(|(at, resources)| {
-            let rest = &path[at + resources.len()..];
-            let ends = rest.match_indices('/').map(|(end, _)| end).chain([rest.len()]);
-            ends.skip(2).take(1).any(|end| {
-                is_one = true;
-                changed.contains(&rest[..end])
-            })
-        });
-        found || !is_one
+        let mut folders = folders_in(path).peekable();
+        folders.peek().is_none() || folders.any(|folder| changed.contains(folder))
     }
+}
+
+/// The parts of a path that are a request's [`folder`]. A destination's own path may have a part that looks so too.
+fn folders_in(path: &str) -> impl Iterator<Item = &str> {
+    let starts = path.match_indices("resources/").filter(|(at, _)| *at == 0 || path.as_bytes()[at - 1] == b'/');
+    starts.filter_map(|(at, resources)| {
+        let rest = &path[at + resources.len()..];
+        let mut parts = rest.split('/');
+        let (namespace, promise, name) = (parts.next()?, parts.next()?, parts.next()?);
+        let is_promise = promises::all().iter().any(|known| known.name() == promise);
+        is_promise.then(|| &rest[..namespace.len() + promise.len() + name.len() + 2])
+    })
 }

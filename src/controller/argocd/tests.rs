@@ -74,6 +74,7 @@ fn an_application_of_one_requests_folder_is_told_of_that_request_alone() {
         ("resources/of/the/host/resources/shop/team/payments", true),
         ("resources/resources/shop/team/payments", true),
         ("resources/of/the/host/resources/shop/team/other", false),
+        ("resources/of/the/host", true),
         ("{{ .path.path }}", true),
     ] {
         let source = json!({"repoURL": STATE, "targetRevision": "main", "path": path});
@@ -105,9 +106,8 @@ fn applicationsets_are_told_of_what_their_generators_read() {
     }
     let template = |url: &str| {
         let source = json!({"repoURL": url, "targetRevision": "main", "path": "{{ .path.path }}"});
-        told(
-            &json!({"generators": [clusters], "template": {"metadata": {}, "spec": {"project": "x", "source": source}}}),
-        )
+        let template = json!({"metadata": {}, "spec": {"project": "x", "source": source}});
+        told(&json!({"generators": [clusters], "template": template}))
     };
     assert!(template(STATE) && !template("https://git.example.com/platform/other.git") && !template("{{ .url }}"));
 }
