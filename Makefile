@@ -4,7 +4,7 @@
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-test: ## Run every test but those with Argo CD, on a real API server and a real Gitea (built when missing: about 20 minutes once)
+test: ## Run every test, on a real API server, Gitea, Argo CD and External Secrets (built when missing: about 20 minutes once)
 	tests/check-tools
 	tests/with-parts cargo test --features real-parts
 
@@ -20,7 +20,7 @@ dev: ## Run an API server and a Gitea to play with, until Ctrl-C
 
 loop: ## Watch the life of a virtual cluster from a user's commit to its end, through a real Argo CD
 	go -C tests/parts run . build
-	cargo test --features argocd --test loop -- --nocapture a_vcluster_comes_lives_and_goes
+	cargo test --features real-parts --test loop -- --nocapture a_vcluster_comes_lives_and_goes
 
 parts: ## Build the real parts into their cache
 	go -C tests/parts run . build

@@ -31,6 +31,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Namespaces into which no request may render.
     pub protected_namespaces: Vec<String>,
+    /// What the operator has to do with Argo CD.
+    pub argocd: ArgocdSettings,
     /// Settings of the promises.
     pub promises: Promises,
 }
@@ -43,6 +45,7 @@ impl Default for Settings {
             recheck_interval_seconds: 36_000,
             limits: Limits::default(),
             protected_namespaces: ["kube-system", "kube-public", "kube-node-lease"].map(String::from).to_vec(),
+            argocd: ArgocdSettings::default(),
             promises: Promises::default(),
         }
     }
@@ -75,6 +78,11 @@ impl Settings {
         for (field, name) in named {
             if !is_name(name) {
                 return Some(format!("{field}: {name:?} is not a name: {NAME_RULE}"));
+            }
+        }
+        for (i, namespace) in self.argocd.namespaces.iter().enumerate() {
+            if !is_name(namespace) {
+                return Some(format!("argocd.namespaces[{i}]: {namespace:?} is not a namespace: {NAME_RULE}"));
             }
         }
         let promises = &self.promises;
@@ -142,6 +150,23 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { file_bytes: 1 << 20, request_files: 1000, request_bytes: 4 << 20 }
+    }
+}
+
+/// What the operator has to do with Argo CD, where there is one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ArgocdSettings {
+    /// Whether Argo CD is told of each push at once, by an annotation on each `Application` and `ApplicationSet`
+    /// that reads what was pushed. Default true; false: it finds out by itself, every three minutes.
+    pub notify: bool,
+    /// The namespaces of the objects that are told. Default `[argocd]`.
+    pub namespaces: Vec<String>,
+}
+
+impl Default for ArgocdSettings {
+    fn default() -> Self {
+        Self { notify: true, namespaces: vec!["argocd".into()] }
     }
 }
 
@@ -240,6 +265,7 @@ mod tests {
             ("promises: {vcluster: {secrets: {item: all}}}", "settings.yaml: promises.vcluster.secrets.item", "{name}"),
             ("promises: {vcluster: {addonsRepo: {uri: x}}}", "settings.yaml:1:", "uri"),
             ("writer: No\n", "settings.yaml: writer: ", "63"),
+            ("argocd: {namespaces: [argocd, '*']}", "settings.yaml: argocd.namespaces[1]: ", "63"),
             (
                 "promises: {team: {destinationSelectors: [{directory: a/b, matchLabels: {x: y}}]}}",
                 "settings.yaml: promises.team.destinationSelectors[0].directory",

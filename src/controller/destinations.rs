@@ -8,6 +8,7 @@ use kube::runtime::controller::Action;
 use kube::{Client, ResourceExt};
 use serde_json::json;
 
+use super::argocd::Push;
 use super::status::{Verdict, conditions};
 use super::{Context, objects};
 use crate::api;
@@ -77,7 +78,13 @@ async fn settle(destination: Destination, context: &Context) -> Result<(), Verdi
         Ok(writer) => writer.chore(Chore::Ensure { files }).await,
         Err(error) => Err(error),
     };
-    ensured.map_err(|e| Verdict::bad(e.reason(), format!("its GitStateStore {}: {e}", store.name)))
+    if let Ok(receipt) = ensured.as_ref()
+        && receipt.files_changed > 0
+    {
+        // They lie beside the folders of all requests.
+        hub.pushed(|| Push::of(&store.branch, &receipt.commit, []));
+    }
+    ensured.map(drop).map_err(|e| Verdict::bad(e.reason(), format!("its GitStateStore {}: {e}", store.name)))
 }
 
 async fn leave(
@@ -112,9 +119,12 @@ async fn leave(
         Some((store, Ok(writer))) => {
             let canaries = workload_files(&destination, &store.path);
             let (root, writer_id) = (store.path.clone(), context.hub.writer.clone());
-            writer
-                .chore(Chore::Retire { root, destination: name.clone(), writer: writer_id, keep_files, canaries })
-                .await
+            let chore = Chore::Retire { root, destination: name.clone(), writer: writer_id, keep_files, canaries };
+            writer.chore(chore).await.map(|receipt| {
+                if receipt.files_changed > 0 {
+                    context.hub.pushed(|| Push::of_all(&store.branch, &receipt.commit));
+                }
+            })
         }
     };
     match retired {

@@ -12,6 +12,7 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 
 use self::state::{PROMISE, State, Usable};
+use super::argocd::{Push, Pushes};
 use super::progress::{Progress, Stage};
 use super::triggers::Triggers;
 use crate::config::Settings;
@@ -42,6 +43,7 @@ pub(super) struct Hub {
     triggers: Triggers,
     events: mpsc::UnboundedSender<Event>,
     heads: Heads,
+    pushes: Option<Pushes>,
     state: Mutex<State>,
 }
 
@@ -50,11 +52,13 @@ impl Hub {
         settings: Settings,
         writer: String,
         triggers: Triggers,
+        pushes: Option<Pushes>,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<Event>) {
         let (events, receiver) = mpsc::unbounded_channel();
         let expected = promises::all().iter().map(|promise| (PROMISE, promise.name().to_owned())).collect();
         let state = Mutex::new(State { expected, ..State::default() });
-        (Arc::new(Self { settings, writer, triggers, events, heads: Heads::default(), state }), receiver)
+        let heads = Heads::default();
+        (Arc::new(Self { settings, writer, triggers, events, heads, pushes, state }), receiver)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -274,6 +278,9 @@ impl Hub {
         let key = change.owner.key.clone();
         let mut state = self.state();
         if let Ok(receipt) = &outcome {
+            if receipt.files_changed > 0 {
+                self.pushed(|| Push::of(&branch, &receipt.commit, change.supersedes.iter().chain([&key])));
+            }
             state.record(&branch, &change);
             if state.requests.get(&key).is_some_and(|progress| progress.ticket == id) {
                 state.known.reserve(&key, &Set::new());
@@ -305,6 +312,13 @@ impl Hub {
         if progress.answer(&branch, outcome) {
             self.submit(&mut state, &key);
             self.look_at(&key);
+        }
+    }
+
+    /// A branch holds a new commit, for whoever reads it to know.
+    pub(super) fn pushed(&self, push: impl FnOnce() -> Push) {
+        if let Some(pushes) = &self.pushes {
+            let _ = pushes.send(push());
         }
     }
 

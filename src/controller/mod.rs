@@ -2,6 +2,7 @@
 //! Reconciles submit and return; answers of the remotes come back by a channel and trigger the
 //! status write, so slow pushes hold up nobody.
 
+mod argocd;
 mod destinations;
 mod hub;
 mod lifecycle;
@@ -94,7 +95,8 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()> + Send + 'st
         })
         .collect();
 
-    let (hub, mut answers) = Hub::new(settings, writer, triggers);
+    let pushes = argocd::start(client.clone(), &settings.argocd);
+    let (hub, mut answers) = Hub::new(settings, writer, triggers, pushes);
     hub.expect(names(&client, &store_kind).await?, names(&client, &destination_kind).await?);
     let bookkeeping = tokio::spawn({
         let hub = hub.clone();

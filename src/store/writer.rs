@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Access, Change, Chore, Engine, Error, Heads, Outcome, Survey};
+use super::{Access, Change, Chore, Engine, Error, Heads, Outcome, Published, Receipt, Survey};
 use crate::values::{Branch, Owner, RelPath};
 
 /// How long a stopping operator waits for the push under way.
@@ -56,7 +56,7 @@ type Answer<T> = oneshot::Sender<Result<T, Error>>;
 #[derive(Default)]
 struct Mailbox {
     tickets: HashMap<Owner, Ticket>,
-    chores: Vec<(Chore, Answer<()>)>,
+    chores: Vec<(Chore, Answer<Receipt>)>,
     readings: Vec<(RelPath, Answer<Survey>)>,
     looks: Vec<Answer<BTreeSet<Owner>>>,
     access: Option<Access>,
@@ -110,7 +110,7 @@ impl Writer {
     }
 
     /// Has a chore done, with the next commit.
-    pub fn chore(&self, chore: Chore) -> BoxFuture<'static, Result<(), Error>> {
+    pub fn chore(&self, chore: Chore) -> BoxFuture<'static, Result<Receipt, Error>> {
         self.ask(|mailbox, answer| mailbox.chores.push((chore, answer)))
     }
 
@@ -247,13 +247,13 @@ impl Thread {
             return;
         }
         let begun = Instant::now();
-        let done = self.attempt(|engine| engine.commit(&changes, &chores));
+        let done = self.attempt(|engine| engine.publish(&changes, &chores));
         self.took = begun.elapsed();
-        for answer in answers {
-            let _ = answer.send(done.as_ref().map(|_| ()).map_err(Clone::clone));
+        for (at, answer) in answers.into_iter().enumerate() {
+            let _ = answer.send(done.as_ref().map_err(Clone::clone).and_then(|done| done.chores[at].clone()));
         }
         let outcomes = match done {
-            Ok(outcomes) => {
+            Ok(Published { outcomes, .. }) => {
                 let changed = outcomes.iter().flatten().filter(|receipt| receipt.files_changed > 0);
                 if let Some(commit) = changed.clone().next().map(|receipt| &receipt.commit) {
                     tracing::info!(branch = %self.branch, commit, requests = changed.count(), "pushed");

@@ -34,7 +34,8 @@ impl World {
         let namespaces: serde_json::Map<String, Value> =
             self.identity.secret_namespaces.iter().map(|namespace| ((*namespace).to_owned(), json!([]))).collect();
         let values = json!({ "settings": settings.unwrap_or(json!({})), "secretNamespaces": namespaces });
-        let rendered = render(&values, &["serviceaccount", "rbac"]);
+        let has_argocd = self.try_kubectl(&["get", "crd", "applications.argoproj.io"], "").status.success();
+        let rendered = render(&values, &["serviceaccount", "rbac"], has_argocd);
         if rendered != self.identity.rules {
             if self.identity.rules.is_empty() {
                 self.kubectl(&["create", "namespace", NAMESPACE]);
@@ -45,7 +46,7 @@ impl World {
         if !self.desk().join("operator.kubeconfig").exists() {
             self.act_as("kept", NAMESPACE);
         }
-        let map: Value = serde_saphyr::from_str(&render(&values, &["settings"])).expect("YAML");
+        let map: Value = serde_saphyr::from_str(&render(&values, &["settings"], has_argocd)).expect("YAML");
         let text = map["data"]["settings.yaml"].as_str().expect("the settings");
         fs::write(self.desk().join("settings.yaml"), text).expect("settings");
     }
@@ -64,10 +65,13 @@ impl World {
 }
 
 /// Some of the chart's templates, rendered.
-fn render(values: &Value, templates: &[&str]) -> String {
+fn render(values: &Value, templates: &[&str], has_argocd: bool) -> String {
     let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/helm/kept");
     let mut helm = Command::new(part("helm"));
     helm.args(["template", "kept", "--namespace", NAMESPACE, "--values", "-"]).arg(chart);
+    if has_argocd {
+        helm.args(["--api-versions", "argoproj.io/v1alpha1/Application"]);
+    }
     for template in templates {
         helm.arg("--show-only").arg(format!("templates/{template}.yaml"));
     }

@@ -26,6 +26,7 @@ mod witness;
 mod v1;
 
 mod accepted;
+mod argocd;
 mod crashes;
 mod drift;
 mod failures;

@@ -40,17 +40,29 @@ fn answer(output: &Output) -> Result<String, String> {
     if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
 }
 
-/// `helm template` with these values, in a cluster that knows all kinds: the manifests, or why there are none.
+/// `helm template` with these values, in a cluster that knows all of kept's kinds: the manifests, or why there
+/// are none.
 pub fn template(values: &str) -> Result<String, String> {
-    let kinds = "--api-versions=platform.kratix.io/v1alpha1/GitStateStore";
+    template_where(&[], values)
+}
+
+fn template_where(kinds: &[&str], values: &str) -> Result<String, String> {
     let mut helm = Command::new(part("helm"));
-    helm.args(["template", "kept", "--namespace", NAMESPACE, kinds, "--values", "-"]).arg(chart());
+    helm.args(["template", "kept", "--namespace", NAMESPACE, "--values", "-"]).arg(chart());
+    for kind in [&["platform.kratix.io/v1alpha1/GitStateStore"], kinds].concat() {
+        helm.args(["--api-versions", kind]);
+    }
     answer(&run(&mut helm, values))
 }
 
 /// What these values render to.
 pub fn objects(values: &str) -> Vec<Value> {
-    let text = template(values).unwrap_or_else(|e| panic!("{e}\n{values}"));
+    objects_where(&[], values)
+}
+
+/// What these values render to in a cluster that knows other kinds than kept's too.
+pub fn objects_where(kinds: &[&str], values: &str) -> Vec<Value> {
+    let text = template_where(kinds, values).unwrap_or_else(|e| panic!("{e}\n{values}"));
     serde_saphyr::from_multiple(&text).expect("YAML")
 }
 

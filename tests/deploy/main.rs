@@ -12,6 +12,7 @@ mod manifests;
 #[allow(dead_code, reason = "shared with the tests of the operator")]
 mod support;
 
+mod argocd;
 mod helm;
 mod installing;
 mod leaving;

@@ -100,6 +100,7 @@ fn every_setting_reaches_the_program_as_it_was_given() {
     assert_eq!(settings.writer.as_deref(), Some("1e3"), "{text}");
     assert_eq!(settings.adopt, ["no", "on", "0x1f"], "{text}");
     assert_eq!((settings.recheck_interval_seconds, settings.limits.file_bytes), (12_345_678, 4_294_967_296), "{text}");
+    assert_eq!(settings.argocd.namespaces, ["argocd"], "{text}");
     assert_eq!(settings.promises.team.email_domain, "{{ .Release.Name }}");
     assert_eq!(settings.promises.vcluster.base_domain, "a: b # c");
     assert_eq!(settings.promises.vcluster.kubernetes_patches.get("1.30").map(String::as_str), Some("v1.30.1"));

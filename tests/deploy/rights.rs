@@ -3,14 +3,14 @@
 use std::fs;
 
 use kept::api;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::helm::{examples, objects};
+use crate::helm::{examples, objects, objects_where};
 
 /// All rules of all roles that some values render to.
 fn rules(values: &str) -> Vec<(String, Value)> {
     let mut rules = Vec::new();
-    for object in objects(values) {
+    for object in objects_where(&["argoproj.io/v1alpha1/Application"], values) {
         for rule in object["rules"].as_array().into_iter().flatten() {
             rules.push((format!("{} {}", object["kind"], object["metadata"]["name"]), rule.clone()));
         }
@@ -61,6 +61,32 @@ fn secrets_are_got_where_the_values_say_and_nowhere_else() {
     assert_eq!(roles(""), [role("kept-system", &[])]);
     let values = "secretNamespaces: {default: [git, signer], platform: []}";
     assert_eq!(roles(values), [role("default", &["git", "signer"]), role("platform", &[])]);
+}
+
+#[test]
+fn argo_cds_objects_may_be_told_where_it_is_and_nowhere_else() {
+    let roles = |values: &str, kinds: &[&str]| -> Vec<(String, Value)> {
+        let all = objects_where(kinds, values);
+        let of_argocd = all.iter().filter(|object| object["rules"].to_string().contains("argoproj"));
+        of_argocd
+            .map(|role| (format!("{} {}", role["kind"], role["metadata"]["namespace"]), role["rules"].clone()))
+            .collect()
+    };
+    let rule = json!([{
+        "apiGroups": ["argoproj.io"],
+        "resources": ["applications", "applicationsets"],
+        "verbs": ["list", "watch", "patch"],
+    }]);
+    let role = |namespace: &str| (format!("\"Role\" \"{namespace}\""), rule.clone());
+    let argocd = ["argoproj.io/v1alpha1/Application"];
+    assert_eq!(roles("", &[]), [], "there is no Argo CD");
+    assert_eq!(roles("settings: {argocd: {notify: false}}", &argocd), []);
+    assert_eq!(roles("", &argocd), [role("argocd")]);
+    assert_eq!(roles("settings: {argocd: {notify: true}}", &argocd), [role("argocd")]);
+    // The settings go before the namespace that the chart makes objects in, and that before the default.
+    assert_eq!(roles("argocd: {namespace: gitops}", &argocd), [role("gitops")]);
+    let both = "argocd: {namespace: gitops}\nsettings: {argocd: {namespaces: [one, two, one]}}";
+    assert_eq!(roles(both, &argocd), [role("one"), role("two")]);
 }
 
 #[test]

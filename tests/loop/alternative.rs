@@ -47,6 +47,5 @@ fn one_application_applies_all_that_is_for_kubernetes() {
 
     // What is removed there goes from the cluster.
     world.kubectl(&["delete", "vclustercore", "media", "-n", "platform-requests"]);
-    world.refresh("kept-state");
     world.eventually("the namespace is gone", || world.get("namespace vcluster-media").is_null().then_some(()));
 }

@@ -50,18 +50,6 @@ impl World {
         self.kubectl(&["annotate", "--overwrite", "application", application, "-n", "argocd", now]);
     }
 
-    /// Tells Argo CD of a push, as a person would who does not want to wait for its next look.
-    pub fn tell_argocd(&self) {
-        let set = "argocd.argoproj.io/application-set-refresh=true";
-        self.kubectl(&["annotate", "--overwrite", "applicationset", "kept-state", "-n", "argocd", set]);
-        let state = self.url("state");
-        for application in self.get("applications -n argocd")["items"].as_array().into_iter().flatten() {
-            if application["spec"]["source"]["repoURL"] == state {
-                self.refresh(application["metadata"]["name"].as_str().expect("a name"));
-            }
-        }
-    }
-
     /// Waits until an Application has applied a commit of its repository, and finds no difference.
     pub fn wait_synced(&self, name: &str, commit: &str) -> Value {
         self.eventually_told(

@@ -74,11 +74,12 @@ fn health_is_shown_and_waves_wait_for_it() {
     });
     world.apply(&things(&world).to_string());
     // It may have looked before it knew the password of the repository; by itself it looks again in minutes.
-    world.eventually("Argo CD has read the repository", || {
+    let look = || {
         world.refresh("things");
         sleep(Duration::from_secs(1));
-        world.application("things")["status"]["resources"].is_array().then_some(())
-    });
+        world.application("things")
+    };
+    world.eventually_told("Argo CD has read the repository", look, |things| things["status"]["resources"].is_array());
 
     // Nobody has looked yet; then there is no repository; and the next waves wait.
     world.wait_shown("GitStateStore", "state", "Progressing");

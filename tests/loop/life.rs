@@ -1,5 +1,6 @@
 //! The life of a vcluster, from a commit of its user to the last thing that is left of it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -57,7 +58,6 @@ impl World {
         let arrived = watch.first();
         let commit = self.moved_from(&before);
         let committed = Instant::now();
-        self.tell_argocd();
         self.wait_synced(application, &commit);
         Journey { asked, arrived, committed, applied: Instant::now() }
     }
@@ -73,6 +73,21 @@ impl World {
             assert!(since.elapsed() < PATIENCE, "kept commits nothing\n{}", self.log());
             sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Waits until there are just these Applications, and Argo CD finds no difference in any of them.
+    fn all_synced(&self, names: &[&str]) {
+        let differs = |application: &Value| {
+            let status = &application["status"];
+            let resources = status["resources"].as_array().into_iter().flatten();
+            status["sync"]["status"] != "Synced" || resources.clone().any(|r| r["status"] != "Synced")
+        };
+        let look = || self.get("applications -n argocd");
+        self.eventually_told("all Applications are Synced", look, |list| {
+            let all: Vec<&Value> = list["items"].as_array().into_iter().flatten().collect();
+            let found: BTreeSet<&str> = all.iter().filter_map(|a| a["metadata"]["name"].as_str()).collect();
+            found == names.iter().copied().collect() && !all.into_iter().any(differs)
+        });
     }
 
     fn there(&self, what: &str) -> Value {
@@ -139,7 +154,6 @@ fn a_vcluster_comes_lives_and_goes_with_a_file_in_git() {
     }
     let pushed = world.get("pushsecrets -n vcluster-media");
     assert_eq!(pushed["items"].as_array().map(Vec::len), Some(5));
-    world.tell_argocd();
     let head = world.head("state");
     let synced = world.wait_synced(MEDIA, &head);
     let resources = synced["status"]["resources"].as_array().expect("resources");
@@ -157,7 +171,8 @@ fn a_vcluster_comes_lives_and_goes_with_a_file_in_git() {
         world.wait_health(application, "Healthy");
     }
     world.wait_health("kept-requests", "Healthy");
-    story.see("All its Applications are Healthy.");
+    world.all_synced(&[MEDIA, "kept-requests", "vcluster-media"]);
+    story.see("All Applications are Synced and Healthy.");
 
     story.step("5. A changed field in Git arrives.");
     media["spec"]["vcluster"]["coredns"]["replicas"] = 3.into();
@@ -184,15 +199,15 @@ fn a_vcluster_comes_lives_and_goes_with_a_file_in_git() {
     replicas(4);
     story.see(&fourth.told());
     world.wait_health(MEDIA, "Healthy");
+    world.all_synced(&[MEDIA, SANDBOX, "kept-requests", "vcluster-media", "vcluster-sandbox"]);
 
     story.step("7. git rm of both requests: everything goes.");
-    let before = world.head("state");
     let removed = world.ask(|folder| {
         for name in ["media", "sandbox"] {
             fs::remove_file(folder.join(format!("{name}.yaml"))).unwrap();
         }
     });
-    leave_nothing(&world, &before);
+    leave_nothing(&world);
     story.see(&format!("Nothing is left, {:.1} s after the commit.", removed.elapsed().as_secs_f64()));
 
     let journeys = [first, second, third, fourth];
@@ -248,18 +263,8 @@ fn deploy_into(world: &World, vcluster: &World) {
 }
 
 /// Waits until all of both requests is gone: from the cluster, from Git, from the store.
-fn leave_nothing(world: &World, before: &str) {
-    let mut head = before.to_owned();
-    // Each removal may be a commit of its own.
-    let look = || world.get(&format!("{KIND} -A"));
-    world.eventually_told("the requests are gone", look, |requests| {
-        let now = world.head("state");
-        if now != head {
-            head = now;
-            world.tell_argocd();
-        }
-        is_empty(requests)
-    });
+fn leave_nothing(world: &World) {
+    world.none(&format!("{KIND} -A"));
     for namespace in ["vcluster-media", "vcluster-sandbox"] {
         world.gone(&format!("namespace {namespace}"));
     }

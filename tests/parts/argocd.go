@@ -64,6 +64,8 @@ func newArgoCD(dir string, k *kubernetes, built builds, ports []int) (*argocdSer
 		"ARGOCD_SSH_DATA_PATH="+path("ssh"),
 		"ARGOCD_GNUPGHOME="+path("gpg"),
 		"ARGOCD_GPG_ENABLED=false", // no gpg is needed then
+		// Else all that run on this machine would hand out passwords at one address in /tmp.
+		"ARGOCD_ASK_PASS_SOCK="+path("ask-pass.sock"),
 	)
 	client := &http.Client{Timeout: 5 * time.Second}
 	command := func(name, program, ready string, args ...string) *server {

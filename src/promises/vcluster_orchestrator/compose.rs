@@ -15,6 +15,9 @@ use crate::promises::{
 };
 use crate::values::{Labels, RelPath, Set};
 
+/// Has Argo CD ask the API server what applying would change. Its own guess misses what the API server adds to what
+/// is applied on the server's side, and calls the Application `OutOfSync` for good.
+const COMPARE_OPTIONS: (&str, &str) = ("argocd.argoproj.io/compare-options", "ServerSideDiff=true");
 /// The finalizer by which Argo CD removes what an Application has deployed.
 const RESOURCES_FINALIZER: &str = "resources-finalizer.argocd.argoproj.io";
 
@@ -165,7 +168,7 @@ fn application(plan: &Plan, values: Value, settings: &VclusterSettings) -> argoc
         name: application.clone(),
         namespace: settings.argocd_namespace.clone(),
         labels: Labels::new(),
-        annotations: Labels::new(),
+        annotations: Labels::from([COMPARE_OPTIONS].map(|(key, value)| (key.to_owned(), value.to_owned()))),
         finalizers: vec![RESOURCES_FINALIZER.to_owned()],
         spec,
     }

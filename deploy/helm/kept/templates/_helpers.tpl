@@ -39,6 +39,17 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- end -}}
 {{- end -}}
 
+{{/* The settings file: Argo CD's namespace is what the chart's other values say that it is. */}}
+{{- define "kept.settings" -}}
+{{- $settings := deepCopy .Values.settings -}}
+{{- $argocd := $settings.argocd | default dict -}}
+{{- if not (hasKey $argocd "namespaces") -}}
+{{- $_ := set $argocd "namespaces" (list .Values.argocd.namespace) -}}
+{{- end -}}
+{{- $_ := set $settings "argocd" $argocd -}}
+{{- toYaml $settings -}}
+{{- end -}}
+
 {{/*
 Whether objects of kept's kinds can be made: Helm looks up the kind of every object before it creates any, so that those
 of a kind which this very release makes known can only come with the next upgrade. NOTES.txt says so.
