@@ -15,6 +15,8 @@ pub mod condition {
     pub const READY: &str = "Ready";
     /// True while another request renders all that this one asks for.
     pub const SUPERSEDED_BY: &str = "SupersededBy";
+    /// Nothing is written for it, as its label asks.
+    pub const PAUSED: &str = "Paused";
     /// Kratix's names, equal to [`COMMITTED`], for whoever waits on them.
     pub const KRATIX: [&str; 3] = ["Reconciled", "ConfigureWorkflowCompleted", "WorksSucceeded"];
 }

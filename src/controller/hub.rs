@@ -143,11 +143,27 @@ impl Hub {
         receipts.flat_map(|(_, receipt)| std::mem::take(&mut receipt.drift)).collect()
     }
 
+    /// Someone asks to compare the request with its repositories: it is done once, however often that is seen.
+    pub(super) fn compare(&self, key: &RequestKey) {
+        let mut state = self.state();
+        if state.comparing.insert(key.clone())
+            && let Some(progress) = state.requests.get_mut(key)
+        {
+            progress.doubt();
+        }
+    }
+
+    /// It has been.
+    pub(super) fn compared(&self, key: &RequestKey) {
+        self.state().comparing.remove(key);
+    }
+
     /// The request is gone from the cluster.
     pub(super) fn forget(&self, key: &RequestKey) {
         let mut state = self.state();
         state.requests.remove(key);
         state.contested.remove(key);
+        state.comparing.remove(key);
         state.known.reserve(key, &Set::new());
     }
 

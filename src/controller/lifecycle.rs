@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::hub::{Hub, Step};
 use super::progress::{Progress, Stage};
-use super::status::{Verdict, conditions};
+use super::status::{Verdict, conditions, paused};
 use super::{lingering, objects};
 use crate::api::status::condition::{COMMITTED, KRATIX, READY};
 use crate::api::{self, Place};
@@ -44,6 +44,9 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
     if objects::is_leaving(&object) {
         return remove(&object, &context, &api).await;
     }
+    if objects::is_paused(&object) {
+        return pause(&object, &api).await;
+    }
     let request = match context.promise.request(&objects::plain(&object), None) {
         Ok(request) => request,
         Err(invalid) => {
@@ -53,6 +56,10 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
         }
     };
     objects::hold(&api, &object).await?;
+    let compare = objects::is_to_be_compared(&object);
+    if compare {
+        context.hub.compare(&request.key);
+    }
     match context.hub.want(context.promise, &request, recorded(&object)) {
         Step::Waiting => Ok(Action::requeue(RECHECK)),
         Step::Refused(failure) => {
@@ -66,9 +73,20 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
         Step::Reached(progress) => {
             announce_drift(&object, &context, &request.key).await;
             write(&object, &context, &api, &verdict(&progress), Some(&progress)).await?;
+            if compare && matches!(progress.stage, Stage::Done(_)) {
+                objects::compared(&api, &object).await?;
+                context.hub.compared(&request.key);
+            }
             Ok(Action::requeue(next_look(&object, &context, &progress)))
         }
     }
+}
+
+/// Leaves everything as it is, and says so.
+async fn pause(object: &DynamicObject, api: &kube::Api<DynamicObject>) -> Result<Action, kube::Error> {
+    let status = json!({"conditions": paused(object, Timestamp::now())});
+    objects::write_status(api, object, &status).await?;
+    Ok(Action::await_change())
 }
 
 async fn remove(

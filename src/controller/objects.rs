@@ -15,6 +15,10 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Kratix's finalizers begin so; kept does their work once it serves an object.
 const KRATIX: &str = "kratix.io/";
 
+/// Kratix's labels, with `true` as their value: write nothing for this request; look at it now.
+const PAUSED: &str = "kratix.io/paused";
+const RECONCILE: &str = "kratix.io/manual-reconciliation";
+
 /// A handle on an object's own API.
 pub(super) fn api_for(client: &Client, resource: &ApiResource, object: &DynamicObject) -> Api<DynamicObject> {
     match object.namespace() {
@@ -36,6 +40,25 @@ pub(super) fn is_leaving(object: &DynamicObject) -> bool {
 /// Whether someone asked to let it go without cleaning up.
 pub(super) fn is_abandoned(object: &DynamicObject) -> bool {
     object.annotations().get(ABANDON).is_some_and(|v| v == "true")
+}
+
+/// Whether nothing is to be written for it. Its deletion is another matter.
+pub(super) fn is_paused(object: &DynamicObject) -> bool {
+    object.labels().get(PAUSED).is_some_and(|v| v == "true")
+}
+
+/// Whether someone asked to compare it with its repositories now.
+pub(super) fn is_to_be_compared(object: &DynamicObject) -> bool {
+    object.labels().get(RECONCILE).is_some_and(|v| v == "true")
+}
+
+/// Takes the label off by which that was asked for.
+pub(super) async fn compared(api: &Api<DynamicObject>, object: &DynamicObject) -> Result<(), kube::Error> {
+    let patch = json!({"metadata": {"labels": {RECONCILE: null}}});
+    match api.patch_metadata(&object.name_any(), &PatchParams::default(), &Patch::Merge(&patch)).await {
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        other => other.map(drop),
+    }
 }
 
 /// Puts kept's finalizer on, in place of Kratix's.

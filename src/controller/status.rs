@@ -5,7 +5,7 @@ use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
 use crate::api;
-use crate::api::status::condition::SUPERSEDED_BY;
+use crate::api::status::condition::{PAUSED, SUPERSEDED_BY};
 use crate::values::Timestamp;
 
 /// Longer messages are cut: etcd and people have limits.
@@ -37,13 +37,9 @@ impl Verdict {
 /// The object's conditions with those of `types` set to `verdict`, and others left as they are;
 /// [`SUPERSEDED_BY`] stands only while it is the reason of the others.
 pub(super) fn conditions(object: &DynamicObject, types: &[&str], verdict: &Verdict, now: Timestamp) -> Value {
-    let mut conditions: Vec<Condition> = object
-        .data
-        .pointer("/status/conditions")
-        .and_then(|c| serde_json::from_value(c.clone()).ok())
-        .unwrap_or_default();
+    let mut conditions = conditions_of(object);
     let superseded = verdict.reason == SUPERSEDED_BY;
-    conditions.retain(|condition| superseded || condition.type_ != SUPERSEDED_BY);
+    conditions.retain(|condition| condition.type_ != PAUSED && (superseded || condition.type_ != SUPERSEDED_BY));
     for type_ in types.iter().chain(superseded.then_some(&SUPERSEDED_BY)) {
         let next = Condition {
             type_: (*type_).to_owned(),
@@ -57,6 +53,27 @@ pub(super) fn conditions(object: &DynamicObject, types: &[&str], verdict: &Verdi
     }
     conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
     json!(conditions)
+}
+
+/// The object's conditions, which stay what they were, and [`PAUSED`].
+pub(super) fn paused(object: &DynamicObject, now: Timestamp) -> Value {
+    let mut conditions = conditions_of(object);
+    let next = Condition {
+        type_: PAUSED.to_owned(),
+        status: "True".to_owned(),
+        reason: PAUSED.to_owned(),
+        message: "nothing is written for it while it has the label kratix.io/paused".to_owned(),
+        observed_generation: object.metadata.generation,
+        last_transition_time: Time(now),
+    };
+    api::status::set(&mut conditions, next);
+    conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
+    json!(conditions)
+}
+
+fn conditions_of(object: &DynamicObject) -> Vec<Condition> {
+    let conditions = object.data.pointer("/status/conditions").cloned();
+    conditions.and_then(|found| serde_json::from_value(found).ok()).unwrap_or_default()
 }
 
 fn cut(message: &str) -> String {

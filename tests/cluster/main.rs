@@ -27,6 +27,7 @@ mod v1;
 
 mod accepted;
 mod argocd;
+mod controls;
 mod crashes;
 mod drift;
 mod failures;

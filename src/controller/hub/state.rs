@@ -1,6 +1,6 @@
 //! What the hub remembers, and how it learns and forgets.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Instant;
 
 use crate::controller::progress::Progress;
@@ -35,6 +35,8 @@ pub(super) struct State {
     pub(super) known: Known,
     pub(super) writers: BTreeMap<Branch, (Access, Writer)>,
     pub(super) requests: HashMap<RequestKey, Progress>,
+    /// Those that someone has asked to compare with their repositories, until they have been.
+    pub(super) comparing: HashSet<RequestKey>,
     pub(super) contested: BTreeSet<RequestKey>,
     /// Destinations that went, and whether their files stayed.
     pub(super) retired: BTreeMap<String, bool>,
