@@ -195,3 +195,149 @@ fn an_aggregated_file_becomes_kepts_piece_by_piece() {
     let values = &application["spec"]["source"]["helm"]["valuesObject"];
     assert_eq!(values["controlPlane"]["service"]["spec"]["loadBalancerIP"], "10.0.4.78");
 }
+
+/// What a run must leave as it is.
+fn is_refused(desk: &Desk, words: &str, path: &str) {
+    let before = desk.content("state.git", path);
+    desk.kept("apply -f stores.yaml -f requests.yaml").exits(1).says(&[words]);
+    // Canaries may have come meanwhile: a file is no more Kratix's for that.
+    desk.kept("apply -f stores.yaml -f requests.yaml").exits(1).says(&[words]);
+    assert_eq!(desk.content("state.git", path), before);
+}
+
+#[test]
+fn a_file_that_holds_anything_else_is_not_taken_for_kratixs() {
+    let people = "# mine\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: mine, namespace: apps}\n";
+    let list = "apiVersion: v1\nkind: ConfigMapList\nitems: []\n";
+    let of_v1: Vec<String> = v1::vcluster("media", "10.0.4.77").into_iter().map(|file| file.text).collect();
+    let of_v1 = of_v1.join("---\n");
+    for text in [
+        people.to_owned(),
+        format!("{of_v1}--- # more\n{people}"),
+        format!("{of_v1}---\n{list}"),
+        format!("{of_v1}---\na: [\n"),
+    ] {
+        let desk = Desk::new();
+        commit(&desk, &[("host/aggregated.yaml".to_owned(), text)].into());
+        desk.write("stores.yaml", stores("aggregatedYAML")).write("requests.yaml", vcluster("media", ""));
+        is_refused(&desk, "nobody recorded it", "host/aggregated.yaml");
+    }
+}
+
+#[test]
+fn what_people_added_to_a_listed_file_stays() {
+    let desk = Desk::new();
+    let mut tree = v1::flat(&v1::vcluster("media", "10.0.4.77"));
+    let list = "---\napiVersion: v1\nkind: ConfigMapList\nitems: []\n";
+    let other = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: values, namespace: apps, labels: \
+                 {kratix.io/promise-name: vcluster-core, kratix.io/resource-name: media}}\n";
+    for (file, more) in [("host/argocd-project.yaml", list), ("host/coredns-configmap.yaml", other)] {
+        tree.get_mut(file).expect("a file").push_str(more);
+    }
+    // Listed as it stands beside the state files, and not as it stands elsewhere.
+    tree.insert("namespace.yaml".into(), tree["host/namespace.yaml"].clone());
+    tree.insert("host/.kratix/older.yaml".into(), "files: [namespace.yaml]\n".into());
+    let kept = ["host/argocd-project.yaml", "host/coredns-configmap.yaml", "namespace.yaml"];
+    let before = kept.map(|path| tree[path].clone());
+    commit(&desk, &tree);
+    desk.write("stores.yaml", stores("none")).write("requests.yaml", vcluster("media", ""));
+    desk.kept("apply -f stores.yaml -f requests.yaml").exits(0);
+    assert_eq!(kept.map(|path| desk.content("state.git", path)), before);
+    assert!(!desk.files("state.git").contains(&"host/namespace.yaml".to_owned()));
+}
+
+#[test]
+fn work_of_a_request_with_the_same_name_elsewhere_stays() {
+    let desk = Desk::new();
+    let mut files = v1::vcluster("media", "10.0.4.77");
+    files.push(v1::File {
+        promise: "vcluster-core",
+        resource: "media".into(),
+        name: "other.yaml",
+        text: "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: other\n  namespace: apps\n  labels:\n    \
+               kratix.io/promise-name: vcluster-core\n    kratix.io/resource-name: media\n"
+            .into(),
+    });
+    for (mode, tree) in [("none", v1::flat(&files)), ("aggregatedYAML", v1::aggregated(&files))] {
+        let desk = Desk::new();
+        commit(&desk, &tree);
+        desk.write("stores.yaml", stores(mode)).write("requests.yaml", vcluster("media", ""));
+        desk.kept("apply -f stores.yaml -f requests.yaml").exits(0);
+        assert!(objects(&desk).contains_key("ConfigMap apps/other"), "{mode}");
+    }
+    drop(desk);
+}
+
+#[test]
+fn the_rest_is_pruned_only_when_all_requests_are_written() {
+    let desk = Desk::new();
+    let mut files = v1::vcluster("media", "10.0.4.77");
+    files.extend(v1::vcluster("other", "10.0.4.78"));
+    files.extend(v1::vcluster("gone", "10.0.4.79"));
+    commit(&desk, &v1::aggregated(&files));
+    let other = |preset: &str| vcluster("other", "").replace("preset: dev", &format!("preset: {preset}"));
+    desk.write("stores.yaml", stores("aggregatedYAML"))
+        .write("requests.yaml", vcluster("media", "") + &other("nonsense"));
+    let prune = "apply -f stores.yaml -f requests.yaml --adopt kratix --prune";
+    desk.kept(prune).exits(1);
+    assert!(objects(&desk).contains_key("Application argocd/vcluster-other"));
+    desk.write("requests.yaml", vcluster("media", "") + &other("dev"));
+    desk.kept(prune).exits(0).says(&["not pruned"]);
+    assert!(objects(&desk).contains_key("Application argocd/vcluster-gone"));
+    desk.kept(prune).exits(0);
+    let after = objects(&desk);
+    assert!(!after.contains_key("Application argocd/vcluster-gone"), "{after:?}");
+    assert!(after.contains_key("Application argocd/vcluster-other"), "{after:?}");
+}
+
+#[test]
+fn what_is_taken_from_the_repository_is_what_a_request_could_say() {
+    let desk = Desk::new();
+    let odd = v1::vcluster("media", "10.0.4.77").into_iter().map(|mut file| {
+        file.text = file.text.replace("size: 7Gi", "size: volume=false/size=1Gi");
+        file
+    });
+    commit(&desk, &v1::nested(&odd.collect::<Vec<_>>()));
+    desk.write("stores.yaml", stores("nestedByMetadata")).write("requests.yaml", vcluster("media", ""));
+    desk.kept("apply -f stores.yaml -f requests.yaml").exits(0);
+    desk.kept("diff -f stores.yaml -f requests.yaml").exits(0);
+    let application = manifest(&desk, "Application", "vcluster-media");
+    let values = &application["spec"]["source"]["helm"]["valuesObject"]["controlPlane"];
+    assert_eq!(values["statefulSet"]["persistence"]["volumeClaim"]["size"], "5Gi");
+}
+
+#[test]
+fn what_kratix_wrote_stays_at_its_destination() {
+    let desk = Desk::new();
+    commit(&desk, &v1::nested(&v1::vcluster("media", "10.0.4.77")));
+    let more: String = (0..8)
+        .map(|at| {
+            format!(
+                "apiVersion: platform.kratix.io/v1alpha1\nkind: Destination\nmetadata:\n  name: other{at}\n  labels: {{capability.vcluster: 'true'}}\n\
+                 spec:\n  path: other{at}\n  stateStoreRef: {{kind: GitStateStore, name: state}}\n---\n"
+            )
+        })
+        .collect();
+    desk.write("stores.yaml", stores("nestedByMetadata") + &more).write("requests.yaml", vcluster("media", ""));
+    desk.kept("apply -f stores.yaml -f requests.yaml").exits(0);
+    assert_eq!(objects(&desk)["Application argocd/vcluster-media"], 1);
+    assert!(
+        desk.files("state.git").iter().any(|path| path.starts_with("host/resources/platform-requests/vcluster-orch"))
+    );
+    is_as_before(&desk);
+}
+
+#[test]
+fn nobody_takes_over_the_vcluster_of_another_namespace() {
+    let desk = Desk::new();
+    commit(&desk, &v1::nested(&v1::vcluster("media", "10.0.4.77")));
+    let tenant = vcluster("media", "").replace(v1::HOME, "vcluster-media");
+    desk.write("stores.yaml", stores("nestedByMetadata")).write("requests.yaml", tenant);
+    desk.kept("apply -f stores.yaml -f requests.yaml");
+    let files = desk.files("state.git");
+    let theirs =
+        "host/resources/platform-requests/argocd-application/vcluster-media/configure/5058f/argocd-application.yaml";
+    assert!(files.contains(&theirs.to_owned()), "{files:?}");
+    let texts = files.iter().filter(|path| path.contains("/vcluster-media/vcluster-orchestrator/"));
+    assert!(texts.map(|path| desk.content("state.git", path)).all(|text| !text.contains("10.0.4.77")));
+}

@@ -11,6 +11,7 @@ use super::report::{Row, report};
 use super::session::{Session, read};
 use super::submit::{Mode, submit};
 use super::{Answer, console};
+use crate::store;
 use crate::values::RequestKey;
 
 /// Renders and commits.
@@ -26,6 +27,15 @@ pub(super) fn run(args: &ApplyArgs) -> Answer {
     let mut session = opened.inspect_err(|_| input.problems.iter().for_each(console::problem))?;
     let going = prune(args, &input, &session);
     let wanted = Wanted::walk(&session, &mut input, |key| going.contains_key(key));
+    let mut going = going;
+    // What Kratix left in an aggregated file may be of a request that is only now being written, or refused.
+    if !(input.problems.is_empty() && wanted.desired.iter().all(|wish| wish.known)) {
+        let before = going.len();
+        going.retain(|_, owners| !owners.keys().all(store::is_kratixs_rest));
+        if going.len() < before {
+            console::warning("what is left of Kratix's is not pruned: some requests of the input are not written yet");
+        }
+    }
     let mut jobs = prune_jobs(&session, &going);
     let pruned = jobs.len();
     jobs.extend(jobs_for(wanted));

@@ -13,7 +13,7 @@ use super::problem::{Note, Problem, Subject};
 use super::session::{check_name, settings};
 use super::{Answer, UNUSABLE, console, render};
 use crate::manifest::read::Position;
-use crate::policy::{Rule, collisions};
+use crate::policy::{Rule, collisions, credentials};
 
 /// A finding as scripts read it: every field is always there.
 #[derive(Serialize)]
@@ -81,7 +81,23 @@ fn findings(scan: &Scan, of_requests: &[Problem]) -> Vec<Problem> {
     }));
     found.extend(scan.unread.iter().cloned());
     found.sort_by(|a, b| key(a).cmp(&key(b)));
+    found.iter_mut().for_each(redact);
     found
+}
+
+/// What a file says is repeated in words about it; a credential in it is not.
+fn redact(problem: &mut Problem) {
+    let hide = |text: &mut String| {
+        if !credentials(text).is_empty() {
+            "(not shown: it holds a credential)".clone_into(text);
+        }
+    };
+    if let Some(subject) = &mut problem.subject {
+        [&mut subject.kind, &mut subject.namespace, &mut subject.name].into_iter().for_each(hide);
+    }
+    for note in &mut problem.notes {
+        [&mut note.field, &mut note.message].into_iter().for_each(hide);
+    }
 }
 
 /// Which object of which file a problem is of; its namespace may be left to the command line.

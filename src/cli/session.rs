@@ -14,7 +14,7 @@ use super::landscape::{landscape, refuse_unused_secrets};
 use super::open::{Opened, Opener, Purpose};
 use super::problem::{Problem, Subject};
 use crate::config::{NAME_RULE, Settings, is_name};
-use crate::known::{Known, KnownPlace, Peers, Site};
+use crate::known::{Known, KnownPlace, Peer, Peers, Site};
 use crate::placement::{Branch, Landscape, StateStore};
 use crate::store::{self, AuthMethod};
 use crate::street::View;
@@ -196,7 +196,8 @@ impl Once {
 pub(super) fn peers(settings: &Settings, requests: &[Asked]) -> Peers {
     let mut peers = Peers::default();
     for asked in requests {
-        peers.arrive(&asked.request.key, asked.promise.peer(&asked.request, settings));
+        let peer = Peer { created: asked.request.created, ..asked.promise.peer(&asked.request, settings) };
+        peers.arrive(&asked.request.key, peer);
     }
     peers
 }

@@ -4,7 +4,7 @@
 mod claims;
 mod peers;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -67,7 +67,7 @@ pub struct Known {
     recorded: Claims,
     reserved: Claims,
     unread: BTreeSet<Site>,
-    left_over: HashMap<Site, LeftOver>,
+    left_over: BTreeMap<Site, LeftOver>,
     /// The requests that there are.
     pub peers: Arc<Peers>,
 }
@@ -130,7 +130,20 @@ impl Known {
     /// Whether Kratix wrote the request's files, and kept has not yet: what is only on its way claims nothing.
     pub fn is_left_over(&self, request: &RequestKey) -> bool {
         self.recorded.of(request).next().is_none()
-            && self.left_over.values().any(|left_over| left_over.requests.contains(request))
+            && self.left_over.values().any(|left_over| left_over.requests.contains_key(request))
+    }
+
+    /// Where Kratix wrote the request's files, and kept has not yet: the site, and the destination's path there.
+    pub(crate) fn place_left_over(&self, request: &RequestKey) -> Option<(&Site, &str)> {
+        self.left_over.iter().find_map(|(site, left_over)| Some((site, left_over.requests.get(request)?.as_str())))
+    }
+
+    /// Whether Kratix wrote for another request of this name, in another namespace.
+    pub fn is_left_over_elsewhere(&self, request: &RequestKey) -> bool {
+        let mut left_over = self.left_over.values().flat_map(|left_over| left_over.requests.keys());
+        left_over.any(|other| {
+            other.namespace != request.namespace && other.promise == request.promise && other.name == request.name
+        })
     }
 
     /// Forgets everything that was known at a site, before it is read again.
@@ -162,10 +175,6 @@ impl Known {
     pub fn forget(&mut self, request: &RequestKey, site: &Site) {
         if let Some(left_over) = self.left_over.get_mut(site) {
             left_over.requests.remove(request);
-            if left_over.requests.is_empty() {
-                // The last one is written: nobody asks for what they were like any more.
-                left_over.manifests = HashMap::new();
-            }
         }
         if let Some(places) = self.places.get_mut(request) {
             places.retain(|p| p.site != *site);
@@ -251,7 +260,10 @@ mod tests {
     fn what_was_left_over_is_so_until_it_is_recorded_or_taken_over() {
         let mut known = Known::default();
         let site = place("r").site;
-        known.found_left_over(&site, LeftOver { requests: [key("a"), key("b")].into(), ..LeftOver::default() });
+        known.found_left_over(
+            &site,
+            LeftOver { requests: [(key("a"), String::new()), (key("b"), String::new())].into(), ..LeftOver::default() },
+        );
         assert!(known.is_left_over(&key("a")) && !known.is_left_over(&key("c")));
         known.add(&key("a"), place("r"), &claims(&[]));
         assert!(known.is_left_over(&key("a")), "what is on its way may not arrive");

@@ -237,9 +237,14 @@ fn choose<'a>(
         return Ok(destination);
     }
     let candidates = || landscape.destinations.values().filter(|d| !d.leaving && d.matches(&group.match_labels));
+    // What Kratix wrote stays where it is: elsewhere it would be there as well.
+    let left_over = known.place_left_over(request);
+    let is_left_there = |d: &Destination| {
+        left_over.is_some_and(|at| landscape.site(d).as_ref() == Some(at.0) && d.path.as_str() == at.1)
+    };
     let chosen = candidates()
         .filter(|d| overlapping(d, landscape).is_none())
-        .max_by_key(|d| rendezvous(request, &d.name))
+        .max_by_key(|d| (is_left_there(d), rendezvous(request, &d.name)))
         .ok_or_else(|| Error::NoDestination { wanted: words(&group.match_labels), what: group.suffix() })?;
     let is_unread = |d: &&Destination| landscape.site(d).is_some_and(|site| known.is_unread(&site));
     match candidates().filter(is_unread).find(|d| d.name != chosen.name) {

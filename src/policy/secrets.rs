@@ -146,9 +146,11 @@ impl Walk<'_> {
     /// `binaryData` of a ConfigMap: base64, possibly of text.
     fn binary(&mut self, entries: &Value, at: &str) {
         for (key, value) in self::entries(Some(entries)) {
-            let decoded = value.as_str().and_then(|text| STANDARD.decode(text).ok());
-            if let Some(text) = decoded.and_then(|bytes| String::from_utf8(bytes).ok()) {
-                self.text(&text, &format!("{at}.{key} (decoded)"));
+            // Kubernetes' own decoder passes over line breaks.
+            let packed = |text: &str| text.split_ascii_whitespace().collect::<String>();
+            let decoded = value.as_str().and_then(|text| STANDARD.decode(packed(text)).ok());
+            if let Some(bytes) = decoded {
+                self.text(&String::from_utf8_lossy(&bytes), &format!("{at}.{key} (decoded)"));
             }
         }
     }

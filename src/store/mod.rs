@@ -36,7 +36,7 @@ pub use access::Access;
 pub use credentials::{AuthMethod, Credentials, GithubApp, SigningKey, SshLogin};
 pub use engine::{Engine, Head, Preview, Published, Survey};
 pub use heads::Heads;
-pub use kratix::LeftOver;
+pub use kratix::{LeftOver, is_kratixs_rest};
 pub use records::Record;
 
 /// What one owner wants a branch to hold: complete for each store root named; a root with no places

@@ -145,7 +145,7 @@ impl Stage<'_> {
                 Footprint::Shared { files } => {
                     self.clear_flat(change, root, place, had, effect)?;
                     for (file, bytes) in files {
-                        self.shared(root, file, bytes, had, effect)?;
+                        self.shared(change, root, (file, bytes), had, effect)?;
                     }
                 }
                 Footprint::Fragment { file, documents } => {
@@ -252,6 +252,12 @@ impl Stage<'_> {
                 self.sink.insert(leaf.id, ObjectType::Blob, bytes);
             }
         }
+        if had.dir(dir).is_none() {
+            // Nobody recorded it. What is not of Kratix's making is somebody's, who is to hear of it.
+            let lost = changes.iter().filter(|change| change.old.is_some());
+            let others = lost.filter(|change| !kratix::is_in_pipeline(&change.path));
+            effect.drift.extend(others.filter_map(|change| format!("{path}/{}", change.path).parse().ok()));
+        }
         if let Some(place) = had.dir(dir) {
             let lost = changes.iter().filter(|change| change.old.is_some()).map(|change| change.path.as_str());
             self.drift(&path, place.tree.as_deref(), &lost.collect(), effect)?;
@@ -292,9 +298,9 @@ impl Stage<'_> {
     /// Puts one file among other people's.
     fn shared(
         &mut self,
+        change: &Change,
         root: &RelPath,
-        file: &RelPath,
-        bytes: &[u8],
+        (file, bytes): (&RelPath, &[u8]),
         had: &Had,
         effect: &mut Effect,
     ) -> Result<(), Error> {
@@ -304,7 +310,7 @@ impl Stage<'_> {
             && leaf.oddity().is_none()
             && leaf.id != tree::hash(ObjectType::Blob, bytes)?
             && !had.file(file)
-            && !self.listed(root, file)?.paths.contains(&path)
+            && !self.is_listed(change, root, file, bytes)?
         {
             return Err(foreign(&path));
         }

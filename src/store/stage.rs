@@ -181,6 +181,7 @@ impl<'a> Stage<'a> {
             }
         }
         for ((root, file), owners) in parts {
+            self.write_rest(&root, &file)?;
             let wanted = self.index(&root).compose(&file);
             let path = root.join(&file);
             if !self.write_file(path.as_str(), wanted.as_deref())? {
@@ -224,9 +225,14 @@ impl<'a> Stage<'a> {
         let path = join(root, &file_name(owner));
         let bytes = record.as_ref().map(Record::to_bytes).transpose()?;
         self.write_file(&path, bytes.as_deref())?;
+        self.note(root, owner, record);
+        Ok(())
+    }
+
+    /// Writes or removes an owner's record in the index alone.
+    pub(crate) fn note(&mut self, root: &RelPath, owner: &Owner, record: Option<Record>) {
         let old = self.index(root).set(owner, record.map(Arc::new));
         self.journal.push((root.clone(), owner.clone(), old));
-        Ok(())
     }
 
     /// The directory at a path below the repository's root, if there is one.

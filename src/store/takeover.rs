@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use super::git::tree::Found;
 use super::index::join;
 use super::kratix::documents::{self, Document};
-use super::kratix::flat::Listed;
+use super::kratix::flat::{Listed, is_yaml};
 use super::kratix::owner_of_rest;
 use super::places::Had;
-use super::records::{Fragment, Record, RecordedPlace};
+use super::records::{Fragment, Record, RecordedPlace, file_name};
 use super::stage::{Effect, Stage};
 use super::{Change, Error, Place};
 use crate::values::{RelPath, Set};
@@ -38,15 +38,14 @@ impl Stage<'_> {
     ) -> Result<(), Error> {
         let super::Footprint::Shared { files } = &place.footprint else { return Ok(()) };
         // Once it is recorded, all of that is done.
-        let Some(file) = files.keys().next().filter(|file| !had.file(file) || !change.supersedes.is_empty()) else {
+        let Some(file) = files.keys().find(|file| !had.file(file) || !change.supersedes.is_empty()) else {
             return Ok(());
         };
         self.listed(root, file)?;
         let parent = file.as_str().rsplit_once('/').map_or("", |(parent, _)| parent);
         let Some(listed) = self.kratix.get_mut(&(root.clone(), parent.to_owned())) else { return Ok(()) };
-        let goes = |documents: &Vec<Document>| {
-            !documents.is_empty()
-                && documents.iter().all(|found| place.objects.contains(&found.identity) || is_superseded(change, found))
+        let goes = |documents: &Option<Vec<Document>>| {
+            documents.as_ref().is_some_and(|all| !all.is_empty() && all.iter().all(|found| goes_with(change, found)))
         };
         let theirs = listed.files(self.objects, &mut self.work)?.iter().filter(|(_, documents)| goes(documents));
         for path in theirs.map(|(path, _)| path.clone()).collect::<BTreeSet<_>>() {
@@ -60,25 +59,37 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// Takes over an aggregated file that Kratix wrote: what is in it is recorded in Kratix's name, and goes piece
-    /// by piece to the requests that write it anew. Answers whether it is Kratix's.
-    pub(super) fn adopt_rest(&mut self, root: &RelPath, file: &RelPath, path: &str) -> Result<bool, Error> {
-        let Found::Leaf(leaf) = self.work.find(self.objects, path)? else { return Ok(false) };
-        let documents = documents::read(&self.objects.read(leaf.id)?.bytes);
-        let labelled = !documents.is_empty() && documents.iter().all(Document::is_labelled);
-        if !labelled && !self.listed(root, file)?.paths.contains(path) && !self.is_beside_canary(path)? {
-            return Ok(false);
+    /// Whether a listed file is Kratix's alone: it may be written over. What people have added to it is not.
+    pub(super) fn is_listed(
+        &mut self,
+        change: &Change,
+        root: &RelPath,
+        file: &RelPath,
+        bytes: &[u8],
+    ) -> Result<bool, Error> {
+        let path = join(root, file.as_str());
+        self.listed(root, file)?;
+        let parent = file.as_str().rsplit_once('/').map_or("", |(parent, _)| parent);
+        let Some(listed) = self.kratix.get_mut(&(root.clone(), parent.to_owned())) else { return Ok(false) };
+        if !is_yaml(path.as_bytes()) {
+            return Ok(listed.paths.contains(&path));
         }
-        let texts = documents.into_iter().map(|document| document.text).collect();
-        self.record_rest(root, file, texts)?;
-        Ok(true)
+        let Some(Some(there)) = listed.files(self.objects, &mut self.work)?.get(&path) else { return Ok(false) };
+        let new = documents::readable(bytes);
+        Ok(there.iter().all(|found| new.iter().any(|new| new.identity == found.identity) || goes_with(change, found)))
     }
 
-    /// Whether Kratix has put its canary into the directory of a file.
-    fn is_beside_canary(&mut self, path: &str) -> Result<bool, Error> {
-        let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
-        let canary = join(&parent.parse().unwrap_or_default(), "kratix-canary-configmap.yaml");
-        Ok(matches!(self.work.find(self.objects, &canary)?, Found::Leaf(_)))
+    /// Takes over an aggregated file that Kratix wrote: what is in it is recorded in Kratix's name, and goes piece
+    /// by piece to the requests that write it anew. Answers whether it is Kratix's, and nobody else's.
+    pub(super) fn adopt_rest(&mut self, root: &RelPath, file: &RelPath, path: &str) -> Result<bool, Error> {
+        let Found::Leaf(leaf) = self.work.find(self.objects, path)? else { return Ok(false) };
+        let Some(documents) = documents::all(&self.objects.read(leaf.id)?.bytes) else { return Ok(false) };
+        let by_pipelines = !documents.is_empty() && documents.iter().all(Document::is_of_a_pipeline);
+        if !by_pipelines && !self.listed(root, file)?.paths.contains(path) {
+            return Ok(false);
+        }
+        self.note_rest(root, file, documents.into_iter().map(|document| document.text).collect());
+        Ok(true)
     }
 
     /// Takes what a change writes, or what was written by requests that it supersedes, out of what Kratix left in
@@ -92,23 +103,31 @@ impl Stage<'_> {
         effect: &mut Effect,
     ) -> Result<(), Error> {
         let Some(rest) = self.index(root).get(&owner_of_rest(file)).cloned() else { return Ok(()) };
-        let written: Vec<Document> = texts.iter().flat_map(|text| documents::read(text.as_bytes())).collect();
+        let written: Vec<Document> = texts.iter().flat_map(|text| documents::readable(text.as_bytes())).collect();
         let stays = |text: &&String| {
-            let found = documents::read(text.as_bytes());
+            let found = documents::readable(text.as_bytes());
             !found
                 .iter()
-                .all(|found| written.iter().any(|own| own.identity == found.identity) || is_superseded(change, found))
+                .all(|found| written.iter().any(|own| own.identity == found.identity) || goes_with(change, found))
         };
         let before = rest.places.iter().filter_map(|place| place.fragment.as_ref()).flat_map(|part| &part.documents);
         let kept: Vec<String> = before.clone().filter(stays).cloned().collect();
         if kept.len() < before.count() {
             effect.touched = true;
-            self.record_rest(root, file, kept)?;
+            self.note_rest(root, file, kept);
         }
         Ok(())
     }
 
-    fn record_rest(&mut self, root: &RelPath, file: &RelPath, documents: Vec<String>) -> Result<(), Error> {
+    /// Writes down what is left of an aggregated file: once for all changes of a batch.
+    pub(super) fn write_rest(&mut self, root: &RelPath, file: &RelPath) -> Result<(), Error> {
+        let owner = owner_of_rest(file);
+        let record = self.index(root).get(&owner).cloned();
+        let bytes = record.map(|record| record.to_bytes()).transpose()?;
+        self.write_file(&join(root, &file_name(&owner)), bytes.as_deref()).map(drop)
+    }
+
+    fn note_rest(&mut self, root: &RelPath, file: &RelPath, documents: Vec<String>) {
         let owner = owner_of_rest(file);
         let place = || RecordedPlace {
             destination: String::new(),
@@ -125,12 +144,24 @@ impl Stage<'_> {
             claims: Set::new(),
             places: vec![place()],
         });
-        self.record(root, &owner, record)
+        self.note(root, &owner, record);
     }
 }
 
-fn is_superseded(change: &Change, found: &Document) -> bool {
-    change.supersedes.iter().any(|request| found.belongs_to(request))
+/// Whether an object that Kratix wrote is one that a change writes anew, or is the work of requests that it
+/// supersedes, or one of these. Work is told by labels without a namespace: it counts where the change itself
+/// writes, and nowhere else.
+fn goes_with(change: &Change, found: &Document) -> bool {
+    let mut objects = change.roots.values().flatten().flat_map(|place| place.objects.iter());
+    if objects.clone().any(|object| *object == found.identity) {
+        return true;
+    }
+    let is_where_it_writes = objects.any(|object| {
+        let mut parts = object.split('/').skip(1);
+        let (kind, namespace, name) = (parts.next(), parts.next(), parts.next());
+        namespace == Some(found.namespace()) || kind == Some("Namespace") && name == Some(found.namespace())
+    });
+    change.supersedes.iter().any(|request| found.is(request) || is_where_it_writes && found.is_work_of(request))
 }
 
 /// A path below the repository's root, below a store's.

@@ -37,7 +37,7 @@ fn vip(address: &str) -> Claim {
 
 /// Kratix's files of these requests lie there, and kept has not written them yet.
 fn left_over(known: &mut Known, requests: &[&Request]) {
-    let keys: HashSet<_> = requests.iter().map(|request| request.key.clone()).collect();
+    let keys = requests.iter().map(|request| (request.key.clone(), String::new())).collect();
     known.found_left_over(&site(), LeftOver { requests: keys, ..LeftOver::default() });
 }
 

@@ -164,10 +164,18 @@ fn drift_goes_and_is_told() {
 fn a_directory_that_nobody_recorded_is_taken_over_whole() {
     let scratch = Scratch::new();
     let repo = scratch.bare("r");
-    foreign(&repo, &[put(&repo, "d/5058f/team.yaml", "kratix"), put(&repo, "d/x", "1"), put(&repo, "e/z", "1")]);
+    foreign(
+        &repo,
+        &[
+            put(&repo, "d/configure/5058f/team.yaml", "kratix"),
+            put(&repo, "d/x", "1"),
+            put(&repo, "d/y", "1"),
+            put(&repo, "e/z", "1"),
+        ],
+    );
     let receipt = commit(&mut open(&repo), change("a").owns("d", &[("x", "1")]));
-    assert_eq!((receipt.files_changed, receipt.created), (1, true));
-    assert!(receipt.drift.is_empty());
+    assert_eq!((receipt.files_changed, receipt.created), (2, true));
+    assert_eq!(receipt.drift, [path("d/y")], "what is not Kratix's was somebody's");
     assert_eq!(files(&repo), ["d/x", "e/z"]);
 }
 

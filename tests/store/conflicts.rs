@@ -186,7 +186,7 @@ fn what_kratix_wrote_into_a_flat_store_is_taken_over() {
         &repo,
         &[
             put(&repo, "root/dest/team-a.tf", "kratix's"),
-            put(&repo, "root/dest/agg.yaml", "kratix's"),
+            put(&repo, "root/dest/agg.yaml", "kind: ConfigMap\nmetadata: {name: a, namespace: apps}\n"),
             put(&repo, "root/dest/mine.tf", "people's"),
             put(&repo, "root/.kratix/default-wp.yaml", state),
             put(&repo, "root/.kratix/broken.yaml", ": ["),
@@ -201,9 +201,10 @@ fn what_kratix_wrote_into_a_flat_store_is_taken_over() {
     };
     conflict(one(&mut engine, at(change("b").shares(&[("dest/mine.tf", "ours")]))));
     commit(&mut engine, at(change("a").shares(&[("dest/team-a.tf", "ours")])));
-    commit(&mut engine, at(change("c").adds("dest/agg.yaml", &["ours"])));
+    let ours = "kind: ConfigMap\nmetadata: {name: a, namespace: apps}\ndata: {}\n";
+    commit(&mut engine, at(change("c").adds("dest/agg.yaml", &[ours])));
     assert_eq!(content(&repo, "root/dest/team-a.tf"), "ours");
-    assert_eq!(content(&repo, "root/dest/agg.yaml"), "ours");
+    assert_eq!(content(&repo, "root/dest/agg.yaml"), ours.trim_end());
     assert_eq!(content(&repo, "root/dest/mine.tf"), "people's");
 }
 

@@ -11,6 +11,8 @@ use serde_saphyr::options::DuplicateKeyPolicy;
 
 use super::identity::Identity;
 use crate::api::VClusterOrchestratorSpec;
+use crate::api::fields::patterns;
+use crate::api::schema::pattern;
 use crate::api::vcluster_orchestrator::Persistence;
 use crate::config::VclusterSettings;
 use crate::known::Known;
@@ -42,15 +44,32 @@ impl Before {
     pub(super) fn new(request: &RequestKey, identity: &Identity, settings: &VclusterSettings, known: &Known) -> Self {
         let mut recorded = known.recorded_claims(request).peekable();
         if recorded.peek().is_some() {
-            return Self::remembered(recorded);
+            return Self::remembered(request, recorded);
         }
-        Self::left_over(identity, settings, known)
+        // Whose an object was that Kratix wrote is told by its directory. Where there are none, it is a request's
+        // that may name any vcluster.
+        let may_be = settings.is_request_namespace(&request.namespace) && !known.is_left_over_elsewhere(request);
+        if may_be || known.is_left_over(request) {
+            Self::left_over(identity, settings, known).sound()
+        } else {
+            Self::default()
+        }
     }
 
-    fn remembered<'a>(claims: impl Iterator<Item = &'a Claim>) -> Self {
+    /// Without what no request could say.
+    fn sound(mut self) -> Self {
+        let is = |form: &str, text: &str| text.len() <= 253 && pattern(form).is_some_and(|form| form.is_match(text));
+        self.size = self.size.filter(|size| size.len() <= 32 && is(patterns::QUANTITY, size));
+        self.class = self.class.filter(|class| is(patterns::DNS_NAME, class));
+        self.port = self.port.filter(|port| *port > 0);
+        self
+    }
+
+    fn remembered<'a>(request: &RequestKey, claims: impl Iterator<Item = &'a Claim>) -> Self {
         let mut before = Self::default();
-        for claim in claims.filter(|claim| claim.kind() == AS_BEFORE) {
-            let Some((_, fact)) = claim.as_str().rsplit_once('/') else { continue };
+        let own = format!("{AS_BEFORE}/{}/{}/", request.namespace, request.name);
+        for claim in claims {
+            let Some(fact) = claim.as_str().strip_prefix(&own) else { continue };
             match fact.split_once('=') {
                 Some(("apiPort", port)) => before.port = port.parse().ok(),
                 Some(("volume", enabled)) => before.volume = enabled.parse().ok(),

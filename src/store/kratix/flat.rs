@@ -22,10 +22,10 @@ struct State {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Listed {
     /// The lists do not say what they are relative to, so each entry counts for the repository, for the store's
-    /// root and for the directory that holds the state file.
+    /// root and for the directory that holds the state files; never for anything outside of that directory.
     pub(crate) paths: HashSet<String>,
     /// The objects in those that are there; read when first asked for.
-    files: Option<HashMap<String, Vec<Document>>>,
+    files: Option<HashMap<String, Option<Vec<Document>>>>,
 }
 
 impl Listed {
@@ -60,27 +60,30 @@ impl Listed {
             let Ok(text) = std::str::from_utf8(&blob.bytes) else { continue };
             let Ok(state) = serde_saphyr::from_str::<State>(text) else { continue };
             for path in state.files.iter().filter_map(|path| RelPath::lenient(path).ok()) {
-                self.paths.insert(join(root, path.as_str()));
-                self.paths.insert(if parent.is_empty() { path.to_string() } else { format!("{parent}/{path}") });
-                self.paths.insert(path.into());
+                let beside = if parent.is_empty() { path.to_string() } else { format!("{parent}/{path}") };
+                let readings = [join(root, path.as_str()), beside, path.into()].into_iter();
+                let is_inside = |path: &String| {
+                    parent.is_empty() || path.strip_prefix(parent).is_some_and(|rest| rest.starts_with('/'))
+                };
+                self.paths.extend(readings.filter(is_inside));
             }
         }
         Ok(())
     }
 
-    /// The objects in the listed files that are there, by path.
+    /// The listed files that are there, and the objects in each if it holds nothing else.
     pub(crate) fn files(
         &mut self,
         objects: &dyn Objects,
         work: &mut Work,
-    ) -> Result<&HashMap<String, Vec<Document>>, Error> {
+    ) -> Result<&HashMap<String, Option<Vec<Document>>>, Error> {
         if self.files.is_none() {
             let mut files = HashMap::new();
             for path in self.paths.iter().filter(|path| is_yaml(path.as_bytes())) {
                 if let Found::Leaf(leaf) = work.find(objects, path)?
                     && leaf.oddity().is_none()
                 {
-                    files.insert(path.clone(), documents::read(&objects.read(leaf.id)?.bytes));
+                    files.insert(path.clone(), documents::all(&objects.read(leaf.id)?.bytes));
                 }
             }
             self.files = Some(files);
@@ -89,7 +92,7 @@ impl Listed {
     }
 }
 
-/// Whether a file's name says that it is YAML.
-pub(super) fn is_yaml(name: &[u8]) -> bool {
-    name.ends_with(b".yaml") || name.ends_with(b".yml")
+/// Whether a file's name says that it is YAML, which JSON is too.
+pub(crate) fn is_yaml(name: &[u8]) -> bool {
+    [&b".yaml"[..], b".yml", b".json"].iter().any(|end| name.ends_with(end))
 }

@@ -4,7 +4,7 @@
 pub(crate) mod documents;
 pub(crate) mod flat;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
@@ -35,11 +35,12 @@ const DEPTH: usize = 6;
 /// What Kratix left under a store's root: no record of kept's explains it.
 #[derive(Clone, Debug, Default)]
 pub struct LeftOver {
-    /// The requests with a directory of Kratix's making, `resources/<namespace>/<promise>/<name>/<pipeline>/5058f`.
-    pub requests: HashSet<RequestKey>,
+    /// The requests with a directory of Kratix's making, `resources/<namespace>/<promise>/<name>/<pipeline>/5058f`,
+    /// and the directory above `resources`, below the store's root.
+    pub requests: HashMap<RequestKey, String>,
     /// The objects in such directories, in files that its state files list and in aggregated files, by
     /// `group/kind/namespace/name`, as they stand there.
-    pub manifests: HashMap<String, String>,
+    pub manifests: BTreeMap<String, String>,
 }
 
 impl LeftOver {
@@ -49,14 +50,24 @@ impl LeftOver {
 
     /// An object, by its `group/kind/namespace/name`.
     pub fn object(&self, identity: &str) -> Option<Value> {
-        documents::read(self.manifests.get(identity)?.as_bytes()).pop().map(|found| found.object)
+        documents::readable(self.manifests.get(identity)?.as_bytes()).pop().map(|found| found.object)
     }
+}
+
+/// Whether a path in a request's directory is one that Kratix writes to: `<pipeline>/5058f/…`.
+pub(crate) fn is_in_pipeline(path: &str) -> bool {
+    path.split('/').nth(1).is_some_and(|part| part.as_bytes() == PIPELINE)
 }
 
 /// In whose name the rest of an aggregated file is recorded.
 pub(crate) fn owner_of_rest(file: &RelPath) -> Owner {
     let key = RequestKey { namespace: String::new(), promise: WRITER.to_owned(), name: file.to_string() };
     Owner { writer: WRITER.to_owned(), key }
+}
+
+/// Whether that is such an owner.
+pub fn is_kratixs_rest(owner: &Owner) -> bool {
+    owner.writer == WRITER && owner.key.promise == WRITER
 }
 
 /// What is left over somewhere below a store's root.
@@ -81,12 +92,12 @@ pub(crate) fn left_over(
     };
     for (path, documents) in listed.files(objects, work)? {
         if is_below(path).is_some_and(|path| index.holder(&path).is_none()) {
-            found.take(documents.clone());
+            found.take(documents.clone().unwrap_or_default());
         }
     }
     for rest in index.all().filter(|record| record.owner.writer == WRITER) {
         let parts = rest.places.iter().filter_map(|place| place.fragment.as_ref()).flat_map(|part| &part.documents);
-        parts.for_each(|text| found.take(documents::read(text.as_bytes())));
+        parts.for_each(|text| found.take(documents::readable(text.as_bytes())));
     }
     Ok(found)
 }
@@ -112,7 +123,7 @@ impl Search<'_> {
             }
         }
         if let Some(id) = lone {
-            self.found.take(documents::read(&self.objects.read(id)?.bytes));
+            self.found.take(documents::readable(&self.objects.read(id)?.bytes));
         }
         for (name, below) in directories(self.objects, dir)? {
             let path_below = join_text(path, &name);
@@ -140,7 +151,8 @@ impl Search<'_> {
                     }
                     self.files(pipelines, DEPTH)?;
                     let (namespace, promise) = (namespace.clone(), promise.clone());
-                    self.found.requests.insert(RequestKey { namespace, promise, name });
+                    let above = path.rsplit_once('/').map_or("", |(above, _)| above).to_owned();
+                    self.found.requests.insert(RequestKey { namespace, promise, name }, above);
                 }
             }
         }
@@ -152,7 +164,7 @@ impl Search<'_> {
             match entry {
                 Entry::Dir(below) if depth > 0 => self.files(below, depth - 1)?,
                 Entry::Leaf(leaf) if is_yaml(name) && leaf.oddity().is_none() => {
-                    self.found.take(documents::read(&self.objects.read(leaf.id)?.bytes));
+                    self.found.take(documents::readable(&self.objects.read(leaf.id)?.bytes));
                 }
                 _ => {}
             }
