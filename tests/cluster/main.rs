@@ -35,6 +35,7 @@ mod poison;
 mod races;
 mod readme;
 mod restarts;
+mod seen;
 mod support;
 mod vault;
 mod vclusters;

@@ -36,6 +36,10 @@ pub(super) struct State {
     pub(super) writers: BTreeMap<Branch, (Access, Writer)>,
     pub(super) requests: HashMap<RequestKey, Progress>,
     pub(super) contested: BTreeSet<RequestKey>,
+    /// Requests whose status says that they are not ready, and the reason.
+    pub(super) unready: BTreeMap<RequestKey, &'static str>,
+    /// Stores that say something that cannot be used.
+    pub(super) unreadable: BTreeSet<String>,
     /// Destinations that went, and whether their files stayed.
     pub(super) retired: BTreeMap<String, bool>,
     pub(super) tickets: u64,
