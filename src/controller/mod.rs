@@ -225,14 +225,14 @@ impl<S: Future<Output = ()> + Clone + Send + Sync + 'static> Serving<S> {
         let vitals = self.vitals.clone();
         let store = reflector::store::Writer::new(resource.clone());
         let reader = store.as_reader();
-        let objects = watcher(api, watcher::Config::default())
+        let objects = watcher(api.clone(), watcher::Config::default())
             .default_backoff()
             .modify(objects::fold)
             .reflect(store)
             .inspect({
-                let (reader, vitals, kind) = (reader.clone(), self.vitals.clone(), kind.clone());
+                let (reader, vitals, kind, api) = (reader.clone(), vitals.clone(), kind.clone(), api.clone());
                 move |event| {
-                    vitals.saw(&kind, event);
+                    vitals.saw(&kind, &api, event);
                     observe(event, &reader);
                 }
             })

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use kube::api::{Api, DynamicObject, ListParams};
 use kube::runtime::controller::Action;
 use kube::runtime::watcher;
 use tokio::task::AbortHandle;
@@ -15,6 +16,8 @@ use crate::telemetry::metrics::{Metrics, Snapshot};
 
 /// How long whoever holds the hub may take. It is held for microseconds.
 const HUB: Duration = Duration::from_secs(5);
+/// How often a kind that went is looked for.
+const LOOK: Duration = Duration::from_secs(5);
 /// How long every reconcile of a kind may be under way, none ending. Remotes and the API server have limits of
 /// a few minutes: what takes longer does not wait for them.
 const STUCK: Duration = Duration::from_mins(15);
@@ -55,13 +58,28 @@ impl Vitals {
         let _ = self.hub.set((hub, bookkeeping));
     }
 
-    /// Takes what a watch says.
-    pub(super) fn saw(&self, kind: &str, seen: &Seen) {
+    /// Takes what a watch says; `api` is what it watches.
+    pub(super) fn saw(self: &Arc<Self>, kind: &Arc<str>, api: &Api<DynamicObject>, seen: &Seen) {
         match seen {
             Ok(watcher::Event::InitDone) => self.trouble(kind, None),
             Err(watcher::Error::InitialListFailed(error)) => self.not_listed(kind, error),
+            // Its definition was deleted. A watch of a new one may go on where this one ended, without a word.
+            Err(watcher::Error::WatchStartFailed(error @ kube::Error::Api(status))) if status.code == 404 => {
+                let known = self.kinds().get(&**kind).is_some_and(|kind| kind.trouble.is_some());
+                self.not_listed(kind, error);
+                if !known {
+                    tokio::spawn(self.clone().until_listed(kind.clone(), api.clone()));
+                }
+            }
             _ => {}
         }
+    }
+
+    async fn until_listed(self: Arc<Self>, kind: Arc<str>, api: Api<DynamicObject>) {
+        while api.list_metadata(&ListParams::default().limit(1)).await.is_err() {
+            tokio::time::sleep(LOOK).await;
+        }
+        self.trouble(&kind, None);
     }
 
     /// Its objects cannot be listed.

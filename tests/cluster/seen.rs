@@ -72,6 +72,8 @@ fn what_is_missing_is_said_until_nothing_is() {
     let (_, _, page) = world.ask("/metrics");
     assert!(!page.contains("kind=\"VClusterCore\""), "{page}");
     assert_eq!(world.ask("/healthz").0, 200);
+    world.install();
+    world.readyz(200, "ready");
     assert_eq!(world.ask("/secrets").0, 404);
 }
 
