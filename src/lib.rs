@@ -20,7 +20,7 @@
 //! | [`street`] | the chain from request to change |
 //! | [`controller`] | the operator |
 //! | [`cli`] | the command line |
-//! | [`telemetry`] | logs |
+//! | [`telemetry`] | logs, metrics, probes |
 //!
 //! From `plan` to `place` everything is pure; what is recorded and what destinations there are come in as
 //! snapshots. `CONTRIBUTING.md` says which room may import which, and `tests/imports.rs` holds it.

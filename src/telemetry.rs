@@ -1,4 +1,8 @@
-//! Logs: text for people, JSON by flag, filtered by `KEPT_LOG` (`info` by default).
+//! How the operator can be seen: logs (text for people, JSON by flag, filtered by `KEPT_LOG`, `info` by default),
+//! metrics and probes.
+
+pub mod http;
+pub mod metrics;
 
 use std::io::IsTerminal;
 

@@ -1,5 +1,5 @@
-//! The files of the Helm chart that follow from the program: the schema of its values, and versions.
-//! `KEPT_BLESS=1 cargo test --test chart_files` rewrites the schema's generated parts. (Its copy of the
+//! The files of the Helm chart that follow from the program: the schema of its values, and versions; and its copies
+//! of the dashboard and the alerts. `KEPT_BLESS=1 cargo test --test chart_files` rewrites what is generated. (Its copy of the
 //! definitions is checked beside the other one, in `promises.rs`.)
 
 use std::fs;
@@ -90,6 +90,19 @@ fn the_schema_of_the_values_is_that_of_the_program() {
         fs::write(chart().join("values.schema.json"), wanted).expect("written");
     } else {
         assert!(read("values.schema.json") == wanted, "values.schema.json is out of date: run `make generate`");
+    }
+}
+
+#[test]
+fn the_dashboard_and_the_alerts_are_those_of_deploy() {
+    for (from, to) in [("dashboards/kept.json", "kept.dashboard.json"), ("alerts/kept.yaml", "kept.alerts.yaml")] {
+        let wanted = fs::read_to_string(chart().join("../..").join(from)).expect("a file");
+        let to = chart().join("files").join(to);
+        if std::env::var_os("KEPT_BLESS").is_some() {
+            fs::write(&to, wanted).expect("written");
+        } else {
+            assert!(fs::read_to_string(&to).ok() == Some(wanted), "{from} has changed: run `make generate`");
+        }
     }
 }
 

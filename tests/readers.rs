@@ -1,5 +1,5 @@
-//! What kept writes, read by those it is written for: Kubernetes' YAML, HashiCorp's HCL, and
-//! Backstage's own validator. `KEPT_READERS` names the readers program that `tests/parts` builds.
+//! What kept writes, read by those it is written for: Kubernetes' YAML, HashiCorp's HCL, Prometheus'
+//! queries, and Backstage's own validator. `KEPT_READERS` names the readers program that `tests/parts` builds.
 
 mod odd;
 
@@ -45,6 +45,38 @@ fn ask(questions: Vec<Value>) -> Vec<Value> {
     assert!(readers.wait().expect("it ends").success());
     assert_eq!(answers.len(), asked);
     answers
+}
+
+/// The queries of the dashboard and of the alerts.
+fn queries() -> Vec<String> {
+    fn find(at: &Value, found: &mut Vec<String>) {
+        match at {
+            Value::Object(fields) => fields.iter().for_each(|(key, value)| match (key.as_str(), value) {
+                // Grafana fills it in.
+                ("expr", Value::String(query)) => found.push(query.replace("$__rate_interval", "5m")),
+                _ => find(value, found),
+            }),
+            Value::Array(all) => all.iter().for_each(|value| find(value, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    for file in ["dashboards/kept.json", "alerts/kept.yaml"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(file);
+        let before = found.len();
+        // JSON is YAML.
+        find(&serde_saphyr::from_str(&fs::read_to_string(path).expect("a file")).expect("YAML"), &mut found);
+        assert!(found.len() > before + 3, "{file}: {found:?}");
+    }
+    found
+}
+
+#[test]
+fn prometheus_reads_every_query_of_the_dashboard_and_the_alerts() {
+    let queries = queries();
+    for (query, answer) in queries.iter().zip(ask(queries.iter().map(|query| json!({ "promql": query })).collect())) {
+        assert!(answer["expression"].is_string(), "{query}: {answer}");
+    }
 }
 
 /// So many examples of a strategy, the same at each run.

@@ -13,7 +13,12 @@ impl Operator {
     pub fn start(kubeconfig: &str, log: &Path) -> Self {
         let log = File::options().create(true).append(true).open(log).expect("a log");
         let mut command = Command::new(env!("CARGO_BIN_EXE_kept"));
-        command.arg("run").env("KUBECONFIG", kubeconfig).stdin(Stdio::null()).stderr(log);
+        command
+            .arg("run")
+            .env("KUBECONFIG", kubeconfig)
+            .env("KEPT_LISTEN", "127.0.0.1:0")
+            .stdin(Stdio::null())
+            .stderr(log);
         Self(command.spawn().expect("kept runs"))
     }
 

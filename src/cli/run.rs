@@ -27,6 +27,9 @@ pub(super) struct Run {
     /// The form of logs.
     #[arg(long, value_enum, default_value = "text")]
     log_format: LogFormat,
+    /// Where /metrics, /healthz and /readyz are served: HOST:PORT, or :PORT of all addresses; '' for nowhere.
+    #[arg(long, value_name = "ADDRESS", env = "KEPT_LISTEN", default_value = ":8080")]
+    listen: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -42,6 +45,7 @@ impl Run {
     pub(super) fn run(&self) -> Answer {
         let settings = super::session::settings(self.config.as_deref())?;
         crate::telemetry::start(self.log_format == LogFormat::Json);
+        let listener = crate::telemetry::http::listen(&self.listen)?;
         let runtime = tokio::runtime::Runtime::new().map_err(|e| format!("no threads for the operator: {e}"))?;
         let stop = async {
             let terminated = async {
@@ -56,7 +60,7 @@ impl Run {
                 () = terminated => {}
             }
         };
-        let ended = runtime.block_on(crate::controller::run(settings, stop));
+        let ended = runtime.block_on(crate::controller::run(settings, listener, stop));
         // What is still asking a remote would otherwise be waited for.
         runtime.shutdown_background();
         ended.map_err(|e| e.to_string())?;

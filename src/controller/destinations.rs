@@ -47,7 +47,7 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
             Verdict::bad(invalid.reason(), invalid.to_string())
         }
     };
-    write(&object, &api, &verdict).await?;
+    write(&object, &context, &api, &verdict).await?;
     Ok(if verdict.good { Action::await_change() } else { Action::requeue(objects::spread(LOOK, &object)) })
 }
 
@@ -138,7 +138,7 @@ async fn leave(
                 "its files are not dealt with: {error}. To let it go without that: kubectl annotate destination {name} {}=true",
                 objects::ABANDON
             );
-            write(object, api, &Verdict::bad(error.reason(), text)).await?;
+            write(object, context, api, &Verdict::bad(error.reason(), text)).await?;
             let soon = error.retry() == Retry::Soon;
             Ok(Action::requeue(if soon { Duration::from_secs(5) } else { LOOK }))
         }
@@ -151,7 +151,13 @@ async fn exists(client: &Client, store: &str) -> Result<bool, kube::Error> {
     stores.get_metadata_opt(store).await.map(|found| found.is_some())
 }
 
-async fn write(object: &DynamicObject, api: &Api<DynamicObject>, verdict: &Verdict) -> Result<(), kube::Error> {
+async fn write(
+    object: &DynamicObject,
+    context: &Context,
+    api: &Api<DynamicObject>,
+    verdict: &Verdict,
+) -> Result<(), kube::Error> {
+    context.hub.said(&context.resource.kind, verdict);
     let status = json!({
         "observedGeneration": object.metadata.generation,
         "conditions": conditions(object, &[READY], verdict, Timestamp::now()),

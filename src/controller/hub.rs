@@ -3,6 +3,7 @@
 
 mod landscape;
 mod state;
+mod vitals;
 
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -24,6 +25,7 @@ use crate::promises::{self, Promise, Request};
 use crate::store::writer::{Event, Ticket, Writer};
 use crate::store::{self, Access, Heads};
 use crate::street::{self, Desired, Failure, View};
+use crate::telemetry::metrics::Metrics;
 use crate::values::{Owner, RelPath, RequestKey, Set};
 
 /// Where a request stands, as far as its status is concerned.
@@ -44,6 +46,7 @@ pub(super) struct Hub {
     events: mpsc::UnboundedSender<Event>,
     heads: Heads,
     pushes: Option<Pushes>,
+    pub(super) metrics: Arc<Metrics>,
     state: Mutex<State>,
 }
 
@@ -53,12 +56,13 @@ impl Hub {
         writer: String,
         triggers: Triggers,
         pushes: Option<Pushes>,
+        metrics: Arc<Metrics>,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<Event>) {
         let (events, receiver) = mpsc::unbounded_channel();
         let expected = promises::all().iter().map(|promise| (PROMISE, promise.name().to_owned())).collect();
         let state = Mutex::new(State { expected, ..State::default() });
         let heads = Heads::default();
-        (Arc::new(Self { settings, writer, triggers, events, heads, pushes, state }), receiver)
+        (Arc::new(Self { settings, writer, triggers, events, heads, pushes, metrics, state }), receiver)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -178,7 +182,10 @@ impl Hub {
 
     /// A request is gone from the cluster.
     pub(super) fn part(&self, key: &RequestKey) {
-        let concerned = self.state().known.peers_mut().leave(key);
+        let mut state = self.state();
+        state.unready.remove(key);
+        let concerned = state.known.peers_mut().leave(key);
+        drop(state);
         for other in &concerned {
             self.look_at(other);
         }
@@ -285,7 +292,10 @@ impl Hub {
     }
 
     fn spawn(&self, branch: &Branch, access: &Access) -> Result<Writer, store::Error> {
-        Writer::spawn(branch.clone(), access.clone(), self.heads.clone(), self.events.clone())
+        let writer = Writer::spawn(branch.clone(), access.clone(), self.heads.clone(), self.events.clone())?;
+        let (metrics, branch) = (self.metrics.clone(), branch.clone());
+        writer.observe(move |push| metrics.pushed(&branch, push.requests, push.took));
+        Ok(writer)
     }
 
     /// Takes a writer's answer.
@@ -326,6 +336,9 @@ impl Hub {
         }
         let Some(progress) = state.requests.get_mut(&key).filter(|p| p.ticket == id) else { return };
         if progress.answer(&branch, outcome) {
+            if let Some(lag) = progress.lag() {
+                self.metrics.confirmed(&change.kind, lag);
+            }
             self.submit(&mut state, &key);
             self.look_at(&key);
         }

@@ -221,6 +221,7 @@ async fn write(
     verdict: &Verdict,
     progress: Option<&Progress>,
 ) -> Result<(), kube::Error> {
+    context.hub.said_of(&key_of(object, context.promise), &context.resource.kind, verdict);
     let before = places_of(object);
     let after = match progress {
         Some(progress) => places(progress, &before, context),

@@ -12,9 +12,11 @@ mod progress;
 mod status;
 mod stores;
 mod triggers;
+mod vitals;
 
 use std::collections::HashSet;
 use std::future::Future;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,8 +33,10 @@ use kube::{Client, ResourceExt};
 use crate::api;
 use crate::config::Settings;
 use crate::promises::{self, Promise};
+use crate::telemetry::http;
 use hub::Hub;
 use triggers::{Listener, Triggers};
+use vitals::Vitals;
 
 /// Reconciles under way at once, per kind. They hardly ever wait for more than the API server.
 const CONCURRENCY: u16 = 32;
@@ -69,9 +73,17 @@ pub enum Error {
     },
 }
 
-/// Runs the operator until `stop` resolves.
-pub async fn run(settings: Settings, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+/// Runs the operator until `stop` resolves; `listener` is where it says how it is doing.
+pub async fn run(
+    settings: Settings,
+    listener: Option<TcpListener>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), Error> {
     let client = Client::try_default().await.map_err(|e| Error::Config(e.to_string()))?;
+    let vitals = Arc::new(Vitals::default());
+    if let Some(listener) = listener {
+        tokio::spawn(http::serve(listener, vitals.clone()));
+    }
     let writer = match &settings.writer {
         Some(writer) => writer.clone(),
         None => cluster_id(&client).await?,
@@ -83,6 +95,8 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()> + Send + 'st
     let destination_kind = resource("Destination", "destinations");
     let store_listener = triggers.register(&store_kind);
     let destination_listener = triggers.register(&destination_kind);
+    vitals.expect(&store_kind.kind);
+    vitals.expect(&destination_kind.kind);
     let requests: Vec<_> = promises::all()
         .iter()
         .map(|promise| {
@@ -91,13 +105,14 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()> + Send + 'st
             let gvk = GroupVersionKind { group, version: api::VERSION.into(), kind: names.kind.clone() };
             let resource = ApiResource::from_gvk_with_plural(&gvk, &names.plural);
             let listener = triggers.register(&resource);
+            vitals.expect(&resource.kind);
             (*promise, resource, listener)
         })
         .collect();
 
     let pushes = argocd::start(client.clone(), &settings.argocd);
-    let (hub, mut answers) = Hub::new(settings, writer, triggers, pushes);
-    hub.expect(names(&client, &store_kind).await?, names(&client, &destination_kind).await?);
+    let (hub, mut answers) = Hub::new(settings, writer, triggers, pushes, vitals.metrics.clone());
+    hub.expect(names(&client, &store_kind, &vitals).await?, names(&client, &destination_kind, &vitals).await?);
     let bookkeeping = tokio::spawn({
         let hub = hub.clone();
         async move {
@@ -107,9 +122,10 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()> + Send + 'st
         }
     });
 
+    vitals.meet(hub.clone(), bookkeeping.abort_handle());
     let stop = stop.shared();
     let recorder = Recorder::new(client.clone(), Reporter { controller: "kept".into(), instance: None });
-    let serving = Serving { client: client.clone(), stop: stop.clone() };
+    let serving = Serving { client: client.clone(), vitals, stop: stop.clone() };
     let stores = Context { hub: hub.clone(), client: client.clone(), resource: store_kind.clone() };
     let destinations = Context { hub: hub.clone(), client: client.clone(), resource: destination_kind.clone() };
     let mut controllers = vec![
@@ -187,6 +203,7 @@ fn meet(hub: &Hub, promise: &'static dyn Promise, seen: &Seen, present: &Present
 /// What every controller is run with.
 struct Serving<S> {
     client: Client,
+    vitals: Arc<Vitals>,
     stop: S,
 }
 
@@ -206,15 +223,20 @@ impl<S: Future<Output = ()> + Clone + Send + Sync + 'static> Serving<S> {
         F: Future<Output = Result<Action, kube::Error>> + Send + 'static,
     {
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
+        let kind: Arc<str> = resource.kind.as_str().into();
+        let vitals = self.vitals.clone();
         let store = reflector::store::Writer::new(resource.clone());
         let reader = store.as_reader();
-        let objects = watcher(api, watcher::Config::default())
+        let objects = watcher(api.clone(), watcher::Config::default())
             .default_backoff()
             .modify(objects::fold)
             .reflect(store)
             .inspect({
-                let reader = reader.clone();
-                move |event| observe(event, &reader)
+                let (reader, vitals, kind, api) = (reader.clone(), vitals.clone(), kind.clone(), api.clone());
+                move |event| {
+                    vitals.saw(&kind, &api, event);
+                    observe(event, &reader);
+                }
             })
             .applied_objects();
         let (one, all) = listener.streams();
@@ -224,7 +246,9 @@ impl<S: Future<Output = ()> + Clone + Send + Sync + 'static> Serving<S> {
             .reconcile_all_on(all)
             .graceful_shutdown_on(self.stop.clone())
             .run(
-                move |object, context| reconcile(Arc::new(objects::unfold(&object)), context),
+                move |object, context| {
+                    vitals.clone().measure(kind.clone(), reconcile(Arc::new(objects::unfold(&object)), context))
+                },
                 on_error::<C>,
                 Arc::new(context),
             )
@@ -250,12 +274,13 @@ async fn cluster_id(client: &Client) -> Result<String, Error> {
     Ok(namespace.uid().unwrap_or_default())
 }
 
-async fn names(client: &Client, resource: &ApiResource) -> Result<Vec<String>, Error> {
+async fn names(client: &Client, resource: &ApiResource, vitals: &Vitals) -> Result<Vec<String>, Error> {
     let api: Api<DynamicObject> = Api::all_with(client.clone(), resource);
     loop {
         match api.list_metadata(&ListParams::default()).await {
             Ok(list) => return Ok(list.items.iter().map(ResourceExt::name_any).collect()),
-            Err(kube::Error::Api(status)) if status.code == 404 => {
+            Err(error @ kube::Error::Api(_)) if matches!(&error, kube::Error::Api(status) if status.code == 404) => {
+                vitals.not_listed(&resource.kind, &error);
                 tracing::warn!(
                     "the CustomResourceDefinitions are not installed (`kept crd | kubectl apply -f -`); waiting"
                 );

@@ -44,6 +44,8 @@ pub(super) struct Progress {
     /// What was refused.
     pub(super) errors: BTreeMap<Branch, store::Error>,
     attempts: u32,
+    /// When it was first asked for.
+    since: Instant,
     /// Others have changed something of it at the remote since.
     doubted: bool,
 }
@@ -61,6 +63,7 @@ impl Progress {
             receipts: same.map(|b| b.receipts.clone()).unwrap_or_default(),
             errors: BTreeMap::new(),
             attempts: same.filter(|b| !b.errors.is_empty()).map_or(0, |b| b.attempts),
+            since: same.filter(|b| !b.errors.is_empty()).map_or_else(Instant::now, |b| b.since),
             doubted: false,
         };
         progress.settle();
@@ -116,6 +119,12 @@ impl Progress {
     /// Fails a branch that cannot even be tried.
     pub(super) fn refuse(&mut self, branch: &Branch, error: store::Error) -> bool {
         self.answer(branch, Err(error))
+    }
+
+    /// How long it has taken until all remotes had confirmed what was changed.
+    pub(super) fn lag(&self) -> Option<Duration> {
+        let changed = self.receipts.iter().any(|(_, receipt)| receipt.files_changed > 0);
+        matches!(self.stage, Stage::Done(_) if changed).then(|| self.since.elapsed())
     }
 
     /// Whether the same has not failed before.

@@ -44,8 +44,8 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
     let store = match api::read::<api::GitStateStore>(&objects::plain(&object)).and_then(|s| StateStore::parse(&s)) {
         Ok(store) => store,
         Err(invalid) => {
-            context.hub.drop_store(&name);
-            write(&object, &api, &Verdict::bad(invalid.reason(), invalid.to_string()), None).await?;
+            context.hub.misread_store(&name);
+            write(&object, &context, &api, &Verdict::bad(invalid.reason(), invalid.to_string()), None).await?;
             return Ok(Action::await_change());
         }
     };
@@ -64,7 +64,7 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
     if !users.is_empty() {
         verdict = Verdict::bad("InUse", in_use(&users, &verdict));
     }
-    write(&object, &api, &verdict, Some(&store)).await?;
+    write(&object, &context, &api, &verdict, Some(&store)).await?;
     Ok(Action::requeue(objects::spread(wait, &object)))
 }
 
@@ -148,10 +148,12 @@ const LEFT: &str = "the url was changed from";
 
 async fn write(
     object: &DynamicObject,
+    context: &Context,
     api: &Api<DynamicObject>,
     verdict: &Verdict,
     found: Option<&StateStore>,
 ) -> Result<(), kube::Error> {
+    context.hub.said(&context.resource.kind, verdict);
     let mut status = json!({
         "observedGeneration": object.metadata.generation,
         "conditions": conditions(object, &[READY], verdict, Timestamp::now()),

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -46,9 +46,21 @@ pub struct Writer {
     shared: Arc<Shared>,
 }
 
+/// A push that the remote has answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Push {
+    /// How many requests' files it changed; none if it failed.
+    pub requests: Option<usize>,
+    /// From the start of the commit on.
+    pub took: Duration,
+}
+
+type Observer = Box<dyn Fn(Push) + Send + Sync>;
+
 struct Shared {
     mailbox: Mutex<Mailbox>,
     changed: Condvar,
+    observer: OnceLock<Observer>,
 }
 
 type Answer<T> = oneshot::Sender<Result<T, Error>>;
@@ -91,7 +103,7 @@ impl Writer {
         heads: Heads,
         events: mpsc::UnboundedSender<Event>,
     ) -> Result<Self, Error> {
-        let shared = Arc::new(Shared { mailbox: Mutex::default(), changed: Condvar::new() });
+        let shared = Arc::new(Shared { mailbox: Mutex::default(), changed: Condvar::new(), observer: OnceLock::new() });
         let thread =
             Thread { shared: shared.clone(), branch, access, heads, engine: None, events, took: Duration::ZERO };
         thread::Builder::new()
@@ -99,6 +111,11 @@ impl Writer {
             .spawn(move || thread.run())
             .map_err(|e| Error::Git(format!("no thread for the writer: {e}")))?;
         Ok(Self { shared })
+    }
+
+    /// Has every push of requests told to `observer`, before their events; only the first one is listened to.
+    pub fn observe(&self, observer: impl Fn(Push) + Send + Sync + 'static) {
+        let _ = self.shared.observer.set(Box::new(observer));
     }
 
     /// Puts a change into the mailbox, in place of what waits there for the same owner.
@@ -183,6 +200,15 @@ impl Patience {
     }
 }
 
+/// The push of these, if there was one.
+fn pushed(outcomes: &[Outcome], took: Duration) -> Option<Push> {
+    let changed = outcomes.iter().flatten().filter(|receipt| receipt.files_changed > 0).count();
+    // What is in conflict is found before anything is pushed.
+    let failed = |outcome: &Outcome| matches!(outcome, Err(e) if !matches!(e, Error::Conflict(_) | Error::Blocked(_)));
+    let requests = (changed > 0).then_some(changed);
+    (changed > 0 || outcomes.iter().any(failed)).then_some(Push { requests, took })
+}
+
 struct Thread {
     shared: Arc<Shared>,
     branch: Branch,
@@ -262,6 +288,9 @@ impl Thread {
             }
             Err(error) => changes.iter().map(|_| Err(error.clone())).collect(),
         };
+        if let (Some(observer), Some(push)) = (self.shared.observer.get(), pushed(&outcomes, self.took)) {
+            observer(push);
+        }
         for ((id, change), outcome) in tickets.into_iter().zip(changes).zip(outcomes) {
             // Nobody listens any more only when the operator stops.
             let _ = self.events.send(Event { branch: self.branch.clone(), id, change, outcome });

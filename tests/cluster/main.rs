@@ -42,6 +42,7 @@ mod poison;
 mod races;
 mod readme;
 mod restarts;
+mod seen;
 mod support;
 mod vault;
 mod vclusters;

@@ -162,6 +162,8 @@ impl World {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kept"));
         command.arg("run").arg("--config").arg(self.dir.path().join("settings.yaml"));
         command.env("KUBECONFIG", self.dir.path().join("operator.kubeconfig")).env("KEPT_LOG", "kept=debug");
+        // Others run on this machine, too.
+        command.env("KEPT_LISTEN", "127.0.0.1:0");
         self.operator = Some(command.stderr(log).stdin(Stdio::null()).spawn().expect("kept runs"));
     }
 

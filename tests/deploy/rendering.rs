@@ -36,6 +36,9 @@ fn the_examples_cover_what_can_be_had() {
         "ApplicationSet",
         "NetworkPolicy",
         "PodDisruptionBudget",
+        "Service",
+        "ServiceMonitor",
+        "PrometheusRule",
         "CustomResourceDefinition",
     ] {
         assert!(all.iter().any(|object| object["kind"] == kind), "no example has a {kind}");
@@ -63,6 +66,9 @@ fn what_is_misspelt_is_refused_by_name() {
         ("image: {digest: latest}", "digest"),
         ("resources: {limits: {memory: lots}}", "memory"),
         ("networkPolicy: {egressPorts: [https]}", "egressPorts"),
+        ("metrics: {port: 80}", "port"),
+        ("metrics: {serviceMonitor: {interval: often}}", "interval"),
+        ("metrics: {alerts: {label: {}}}", "label"),
     ] {
         let said = template(values).expect_err(values);
         assert!(said.contains(word), "{values}: {said}");
@@ -133,4 +139,34 @@ fn argo_cd_looks_where_the_store_and_the_destination_say() {
         assert_eq!(one["source"]["path"], if path.is_empty() { "." } else { path.trim_end_matches('/') });
         assert_eq!(one["source"]["directory"]["exclude"], "{.kept/**,.kratix/**,resources/*/team/**}");
     }
+}
+
+#[test]
+fn probes_and_scrapers_find_the_port_that_the_operator_listens_at() {
+    let values = fs::read_to_string(chart().join("examples/hardened.yaml")).expect("a file");
+    let mut values: Value = serde_saphyr::from_str(&values).expect("YAML");
+    values["metrics"]["port"] = json!(9090);
+    let objects = objects(&values.to_string());
+    let of = |kind: &str| objects.iter().find(|object| object["kind"] == kind).expect("the kind");
+    let container = &of("Deployment")["spec"]["template"]["spec"]["containers"][0];
+    let args: Vec<&str> = container["args"].as_array().expect("args").iter().filter_map(Value::as_str).collect();
+    assert!(args.windows(2).any(|pair| pair == ["--listen", ":9090"]), "{args:?}");
+    assert_eq!(container["ports"], json!([{ "name": "http", "containerPort": 9090 }]));
+    for (probe, path) in [("startupProbe", "/healthz"), ("livenessProbe", "/healthz"), ("readinessProbe", "/readyz")] {
+        assert_eq!(container[probe]["httpGet"], json!({ "path": path, "port": "http" }), "{probe}");
+    }
+    assert_eq!(of("Service")["spec"]["ports"], json!([{ "name": "http", "port": 9090, "targetPort": "http" }]));
+    assert_eq!(of("ServiceMonitor")["spec"]["endpoints"][0]["port"], "http");
+    let labels = of("Service")["metadata"]["labels"].as_object().expect("labels");
+    for (key, value) in of("ServiceMonitor")["spec"]["selector"]["matchLabels"].as_object().expect("labels") {
+        assert_eq!(labels.get(key), Some(value), "{key}");
+    }
+    let policy = &of("NetworkPolicy")["spec"]["ingress"][0];
+    assert_eq!(policy["ports"], json!([{ "port": "http", "protocol": "TCP" }]));
+    assert!(policy["from"][0]["namespaceSelector"].is_object(), "{policy}");
+    assert!(of("PrometheusRule")["spec"]["groups"][0]["rules"].as_array().is_some_and(|rules| rules.len() > 3));
+    let dashboard = objects.iter().find(|object| object["data"]["kept.json"].is_string()).expect("the dashboard");
+    let text = dashboard["data"]["kept.json"].as_str().expect("text");
+    let board: Value = serde_json::from_str(text).expect("JSON");
+    assert_eq!((&board["uid"], &dashboard["metadata"]["labels"]["grafana_dashboard"]), (&json!("kept"), &json!("1")));
 }

@@ -36,6 +36,7 @@ impl Hub {
                 "store" => state.landscape.stores.keys().collect(),
                 _ => state.landscape.destinations.keys().collect(),
             };
+            let known = known.into_iter().chain(state.unreadable.iter().filter(|_| what == "store"));
             expected.chain(known).filter(|name| !names.contains(*name)).cloned().collect()
         };
         for name in gone {
@@ -91,6 +92,8 @@ impl Hub {
         let mut state = self.state();
         let site = store.site();
         let name = store.name.clone();
+        self.metrics.meet_store(&name, &store.branch);
+        state.unreadable.remove(&name);
         let before = state.landscape.stores.insert(name.clone(), store.clone());
         if before.as_ref() != Some(&store) {
             state.leave_behind();
@@ -139,9 +142,17 @@ impl Hub {
         Duration::ZERO
     }
 
-    /// A store is gone, or cannot even be parsed. Its writer stays for what has yet to be removed through it.
+    /// A store cannot even be parsed.
+    pub(in crate::controller) fn misread_store(&self, name: &str) {
+        self.drop_store(name);
+        self.state().unreadable.insert(name.to_owned());
+    }
+
+    /// A store is gone. Its writer stays for what has yet to be removed through it.
     pub(in crate::controller) fn drop_store(&self, name: &str) {
         let mut state = self.state();
+        self.metrics.drop_store(name);
+        state.unreadable.remove(name);
         state.arrived("store", name);
         state.landscape.stores.remove(name);
         state.usable.remove(name);

@@ -38,6 +38,10 @@ pub(super) struct State {
     /// Those that someone has asked to compare with their repositories, until they have been.
     pub(super) comparing: HashSet<RequestKey>,
     pub(super) contested: BTreeSet<RequestKey>,
+    /// Requests whose status says that they are not ready, and the reason.
+    pub(super) unready: BTreeMap<RequestKey, &'static str>,
+    /// Stores that say something that cannot be used.
+    pub(super) unreadable: BTreeSet<String>,
     /// Destinations that went, and whether their files stayed.
     pub(super) retired: BTreeMap<String, bool>,
     pub(super) tickets: u64,

@@ -1,8 +1,9 @@
-// Readers reads YAML and HCL as Kubernetes and OpenTofu do, for tests of what
-// kept writes: it may not be judged by the library that wrote it.
+// Readers reads YAML, HCL and PromQL as Kubernetes, OpenTofu and Prometheus do,
+// for tests of what kept writes: it may not be judged by the library that wrote
+// it.
 //
-// Each line of JSON on stdin, {"yaml": TEXT} or {"hcl": TEXT}, is answered by
-// a line of JSON on stdout: what was read, or {"error": TEXT}.
+// Each line of JSON on stdin, {"yaml": TEXT}, {"hcl": TEXT} or {"promql": TEXT},
+// is answered by a line of JSON on stdout: what was read, or {"error": TEXT}.
 package main
 
 import (
@@ -54,17 +55,19 @@ func reply(line []byte) []byte {
 }
 
 func read(line []byte) (any, error) {
-	var request struct{ YAML, HCL *string }
+	var request struct{ YAML, HCL, PromQL *string }
 	if err := json.Unmarshal(line, &request); err != nil {
 		return nil, fmt.Errorf("the line is not a JSON object of strings: %w", err)
 	}
 	switch {
-	case request.YAML != nil && request.HCL == nil:
+	case request.YAML != nil && request.HCL == nil && request.PromQL == nil:
 		return readYAML(*request.YAML)
-	case request.HCL != nil && request.YAML == nil:
+	case request.HCL != nil && request.YAML == nil && request.PromQL == nil:
 		return readHCL(*request.HCL)
+	case request.PromQL != nil && request.YAML == nil && request.HCL == nil:
+		return readPromQL(*request.PromQL)
 	}
-	return nil, errors.New(`the line has to be {"yaml": TEXT} or {"hcl": TEXT}`)
+	return nil, errors.New(`the line has to be {"yaml": TEXT}, {"hcl": TEXT} or {"promql": TEXT}`)
 }
 
 func encode(value any) ([]byte, error) {

@@ -32,6 +32,7 @@ func TestAnswers(t *testing.T) {
 		{"no variables", "hcl", `a = "x${b}"`, `Variables not allowed`},
 		{"no functions", "hcl", `a = file("x")`, `Function calls not allowed`},
 		{"no HCL", "hcl", `a = "`, `{"error":"input.tf:1`},
+		{"no PromQL", "promql", `sum by (a) (rate(b[5m])`, `unclosed left parenthesis`},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,0 +1,98 @@
+//! The hub's side of metrics and probes.
+
+use std::collections::BTreeMap;
+use std::sync::TryLockError;
+
+use super::Hub;
+use super::state::{PROMISE, Usable};
+use crate::api::status::condition::SUPERSEDED_BY;
+use crate::controller::progress::Stage;
+use crate::controller::status::Verdict;
+use crate::promises;
+use crate::telemetry::metrics::Snapshot;
+use crate::values::RequestKey;
+
+impl Hub {
+    /// Something is said in an object's status.
+    pub(in crate::controller) fn said(&self, kind: &str, verdict: &Verdict) {
+        if !verdict.good && verdict.reason != SUPERSEDED_BY {
+            self.metrics.failed(kind, verdict.reason);
+        }
+    }
+
+    /// Something is said in a request's status.
+    pub(in crate::controller) fn said_of(&self, request: &RequestKey, kind: &str, verdict: &Verdict) {
+        self.said(kind, verdict);
+        let mut state = self.state();
+        // Of one that is gone its last reconcile may still speak.
+        if verdict.good || state.known.peers.get(request).is_none() {
+            state.unready.remove(request);
+        } else {
+            state.unready.insert(request.clone(), verdict.reason);
+        }
+    }
+
+    /// Whether nobody holds what the controllers share.
+    pub(in crate::controller) fn is_free(&self) -> bool {
+        !matches!(self.state.try_lock(), Err(TryLockError::WouldBlock))
+    }
+
+    /// How many requests there are, and how many wait for which store.
+    pub(in crate::controller) fn snapshot(&self) -> Snapshot {
+        let state = self.state();
+        let mut waiting = BTreeMap::new();
+        let mut done: BTreeMap<&str, usize> = BTreeMap::new();
+        for (key, progress) in &state.requests {
+            match &progress.stage {
+                Stage::Writing(branches) | Stage::Leaving(branches) => {
+                    for branch in branches {
+                        *waiting.entry(branch).or_insert(0) += 1;
+                    }
+                }
+                Stage::Done(_) if !state.unready.contains_key(key) => *done.entry(&key.promise).or_default() += 1,
+                Stage::Done(_) | Stage::Failed(_) => {}
+            }
+        }
+        let mut requests = Vec::new();
+        for promise in promises::all() {
+            let (name, kind) = (promise.name(), &promise.crd().spec.names.kind);
+            let all = state.known.peers.of_promise(name).count();
+            let said = || state.unready.iter().filter(|(key, _)| key.promise == name);
+            let superseded = said().filter(|(_, reason)| **reason == SUPERSEDED_BY).count();
+            let failed = said().count() - superseded;
+            let ready = done.get(name).copied().unwrap_or_default();
+            let pending = all.saturating_sub(ready + failed + superseded);
+            let phases = [("ready", ready), ("failed", failed), ("superseded", superseded), ("pending", pending)];
+            requests.extend(phases.map(|(phase, number)| (kind.clone(), phase, number)));
+        }
+        let stores = state.landscape.stores.values().map(|store| {
+            let queue = waiting.get(&store.branch).copied().unwrap_or_default();
+            (store.name.clone(), state.is_usable(&store.name), queue)
+        });
+        Snapshot { stores: stores.collect(), requests }
+    }
+
+    /// What must be there before requests are written, and is not.
+    pub(in crate::controller) fn missing(&self) -> Vec<String> {
+        let state = self.state();
+        let unseen = state.expected.iter().filter(|(what, _)| *what != PROMISE);
+        let mut missing: Vec<String> = unseen
+            .map(|(what, name)| {
+                let what = if *what == "store" { "state store" } else { what };
+                format!("{what} {name}: has not been looked at yet")
+            })
+            .collect();
+        for (name, usable) in &state.usable {
+            if let Usable::No(error, _) = usable {
+                missing.push(format!("state store {name}: {error}"));
+            }
+        }
+        for name in &state.unreadable {
+            missing.push(format!("state store {name}: its spec is not valid, see its status"));
+        }
+        if missing.is_empty() && state.landscape.stores.is_empty() {
+            missing.push("state stores: there is none; create a GitStateStore".into());
+        }
+        missing
+    }
+}
