@@ -28,6 +28,7 @@ mod failures;
 mod git;
 mod kubeconfig;
 mod life;
+mod looking;
 mod manifests;
 mod moves;
 mod platform;
