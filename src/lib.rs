@@ -18,6 +18,7 @@
 //! | [`placement`] | which destinations, which paths |
 //! | [`store`] | records, staging, Git, and one writer per remote and branch |
 //! | [`street`] | the chain from request to change |
+//! | [`cluster`] | what the operator and the command line both read from a cluster |
 //! | [`controller`] | the operator |
 //! | [`cli`] | the command line |
 //! | [`telemetry`] | logs, metrics, probes |
@@ -27,6 +28,7 @@
 
 pub mod api;
 pub mod cli;
+pub mod cluster;
 pub mod config;
 pub mod controller;
 pub mod error;

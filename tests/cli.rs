@@ -29,5 +29,9 @@ mod prune;
 mod render;
 #[path = "cli/ssh.rs"]
 mod ssh;
+#[path = "cli/status.rs"]
+mod status;
 #[path = "cli/stores.rs"]
 mod stores;
+#[path = "cli/verify.rs"]
+mod verify;

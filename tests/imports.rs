@@ -19,8 +19,15 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("policy", &["api", "manifest"]),
     ("placement", &["api", "known", "manifest", "policy", "store"]),
     ("street", &["known", "manifest", "placement", "policy", "promises", "store"]),
-    ("controller", &["api", "known", "manifest", "placement", "policy", "promises", "store", "street", "telemetry"]),
-    ("cli", &["api", "known", "manifest", "placement", "policy", "promises", "store", "street", "telemetry"]),
+    ("cluster", &["api", "placement", "promises", "store"]),
+    (
+        "controller",
+        &["api", "cluster", "known", "manifest", "placement", "policy", "promises", "store", "street", "telemetry"],
+    ),
+    (
+        "cli",
+        &["api", "cluster", "known", "manifest", "placement", "policy", "promises", "store", "street", "telemetry"],
+    ),
 ];
 const EVERYONES: [&str; 3] = ["config", "error", "values"];
 /// What a single file may import beyond its room's: the command that starts the operator.

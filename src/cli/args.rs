@@ -2,12 +2,15 @@
 //! sense of it. The comments are what users read as help, so they are plain text and not Markdown.
 #![allow(clippy::doc_markdown, reason = "see above")]
 
+mod looking;
+
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub(super) use self::looking::{ClusterArgs, StatusArgs, StatusFormat, VerifyArgs};
 use crate::policy::Rule;
 
 const STYLES: Styles = Styles::styled()
@@ -26,7 +29,7 @@ const STYLES: Styles = Styles::styled()
 #[command(after_help = "\
 Exit status:
   0  all is well
-  1  some requests failed; the others are done (diff: there are differences; check: findings)
+  1  some requests failed; the others are done (diff: there are differences; check, verify: findings)
   2  wrong usage, or nothing could be done (diff: 2 or more is any error)")]
 pub(super) struct Cli {
     #[command(subcommand)]
@@ -38,6 +41,8 @@ pub(super) enum Command {
     Render(RenderArgs),
     Apply(ApplyArgs),
     Diff(DiffArgs),
+    Verify(VerifyArgs),
+    Status(StatusArgs),
     Check(CheckArgs),
     Delete(DeleteArgs),
     Crd(CrdArgs),
@@ -95,13 +100,21 @@ pub(super) struct StoreArgs {
     #[arg(long, value_name = "DIR", default_value = ".", requires = "store")]
     pub(super) path: String,
 
-    /// In whose name files are recorded; only that writer's files are ever changed or pruned.
-    #[arg(long, value_name = "NAME", default_value = "cli")]
-    pub(super) writer: String,
+    /// In whose name files are recorded; only that writer's files are ever changed or pruned. By default cli;
+    /// where a cluster is verified, as its operator: the writer of --config, or the UID of kube-system.
+    #[arg(long, value_name = "NAME")]
+    pub(super) writer: Option<String>,
 
     /// Take over what this writer recorded, for instance an operator's cluster UID. May be repeated.
     #[arg(long, value_name = "WRITER")]
     pub(super) adopt: Vec<String>,
+}
+
+impl StoreArgs {
+    /// In whose name.
+    pub(super) fn writer(&self) -> &str {
+        self.writer.as_deref().unwrap_or("cli")
+    }
 }
 
 /// The form of results.

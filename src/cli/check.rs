@@ -34,8 +34,14 @@ pub(super) fn run(args: &CheckArgs) -> Answer {
     check_name("--namespace", &args.namespace)?;
     let settings = settings(args.config.as_deref())?;
     let paths: Vec<_> = args.filename.iter().chain(&args.files).cloned().collect();
-    let options =
-        Options { paths: &paths, namespace: &args.namespace, ignore_foreign: false, names_only: false, anything: true };
+    let options = Options {
+        paths: &paths,
+        namespace: &args.namespace,
+        ignore_foreign: false,
+        names_only: false,
+        served: false,
+        anything: true,
+    };
     let (mut input, scan) = scan(&options, &settings)?;
     if scan.files.is_empty() && scan.unread.is_empty() {
         return Err("no files were found: name some, or directories that hold .yaml, .yml or .json".into());

@@ -132,23 +132,51 @@ fn printable_line(line: &str) -> Cow<'_, str> {
 
 /// Aligned columns as kubectl prints them.
 pub(super) fn table(header: &[&str], rows: &[Vec<String>]) {
-    let rows: Vec<Vec<Cow<'_, str>>> =
-        rows.iter().map(|row| row.iter().map(|cell| printable_line(cell)).collect()).collect();
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
-        cells.chain([header[column].len()]).max().unwrap_or_default()
-    };
-    let widths: Vec<usize> = (0..header.len()).map(width).collect();
-    let line = |cells: &[Cow<'_, str>]| {
-        let mut text = String::new();
-        for (cell, width) in cells.iter().zip(&widths) {
-            let _ = write!(text, "{cell:width$}   ");
-        }
-        format!("{}\n", text.trim_end())
-    };
-    let mut text = line(&header.iter().map(|&name| name.into()).collect::<Vec<_>>());
-    for row in &rows {
-        text.push_str(&line(row));
+    let columns = Columns::of(header, rows);
+    columns.print([header]);
+    columns.print(rows);
+}
+
+/// How wide the columns of a table are.
+pub(super) struct Columns {
+    widths: Vec<usize>,
+    /// How long a line may become.
+    longest: usize,
+}
+
+impl Columns {
+    /// Wide enough for these.
+    pub(super) fn of(header: &[&str], rows: &[Vec<String>]) -> Self {
+        let width = |column: usize| {
+            let cells = rows.iter().filter_map(|row| row.get(column));
+            let cells = cells.map(|cell| printable_line(cell).chars().count());
+            cells.chain([header[column].len()]).max().unwrap_or_default()
+        };
+        Self { widths: (0..header.len()).map(width).collect(), longest: usize::MAX }
     }
-    print(&text);
+
+    /// Cuts lines to the terminal, or to COLUMNS; where there is neither, nothing is cut.
+    pub(super) fn fitted(self) -> Self {
+        let given = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+        let terminal = || terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
+        Self { longest: given.or_else(terminal).filter(|&width| width > 0).unwrap_or(usize::MAX), ..self }
+    }
+
+    /// Prints rows of them.
+    pub(super) fn print<R: AsRef<[C]>, C: AsRef<str>>(&self, rows: impl IntoIterator<Item = R>) {
+        let mut text = String::new();
+        for row in rows {
+            let mut line = String::new();
+            for (cell, width) in row.as_ref().iter().zip(&self.widths) {
+                let _ = write!(line, "{:width$}   ", printable_line(cell.as_ref()));
+            }
+            let line = line.trim_end();
+            match line.char_indices().nth(self.longest) {
+                Some(_) => text.extend(line.chars().take(self.longest.saturating_sub(1)).chain(['…'])),
+                None => text.push_str(line),
+            }
+            text.push('\n');
+        }
+        print(&text);
+    }
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 pub(super) use self::scan::{Scan, scan};
 use self::walk::Source;
+use super::open::Fetched;
 use super::problem::{Origin, Problem, Subject};
 use crate::api;
 use crate::error::Mistake;
@@ -58,6 +59,8 @@ pub(super) struct Input {
     pub(super) stores: Vec<Object>,
     pub(super) destinations: Vec<Object>,
     pub(super) secrets: Vec<Object>,
+    /// The Secrets that stores name, if all of it comes from a cluster.
+    pub(super) fetched: Option<Fetched>,
     pub(super) problems: Vec<Problem>,
     /// Something could not be read or attributed: what is absent may still be meant to be there.
     pub(super) incomplete: bool,
@@ -72,6 +75,8 @@ pub(super) struct Options<'a> {
     pub(super) ignore_foreign: bool,
     /// Only the names of requests matter, as for a removal.
     pub(super) names_only: bool,
+    /// They come from an API server, which knows more of them than files do.
+    pub(super) served: bool,
     /// What is no object is no mistake, nor is what is foreign: manifests of any kind are given.
     pub(super) anything: bool,
 }
@@ -91,6 +96,19 @@ pub(super) fn collect(options: &Options<'_>) -> Result<Input, String> {
         }
     }
     Ok(all.finish())
+}
+
+/// What an API server has listed, in the order of age where two are after the same.
+pub(super) fn served(objects: Vec<Value>) -> Input {
+    let options =
+        Options { paths: &[], namespace: "", ignore_foreign: true, names_only: false, served: true, anything: false };
+    let mut all = Collector::new(&options);
+    for object in objects {
+        all.object(object, Origin::cluster(), 0);
+    }
+    let mut input = all.finish();
+    input.requests.sort_by_key(|asked| (asked.request.created.is_none(), asked.request.created));
+    input
 }
 
 /// What a file holds, piece by piece, and which file it is.
@@ -143,8 +161,17 @@ impl<'a> Collector<'a> {
 
     /// Takes in what comes after it.
     fn take_in(&mut self, other: Self) {
-        let Input { requests: _, rejected: _, stores, destinations, secrets, problems, incomplete, lost_destination } =
-            other.input;
+        let Input {
+            requests: _,
+            rejected: _,
+            fetched: _,
+            stores,
+            destinations,
+            secrets,
+            problems,
+            incomplete,
+            lost_destination,
+        } = other.input;
         self.input.stores.extend(stores);
         self.input.destinations.extend(destinations);
         self.input.secrets.extend(secrets);
@@ -236,7 +263,7 @@ impl<'a> Collector<'a> {
         let parsed = if self.options.names_only {
             Ok((promise, nameless(promise, &subject)))
         } else {
-            let parsed = promise.request(value, Some(self.options.namespace));
+            let parsed = promise.request(value, (!self.options.served).then_some(self.options.namespace));
             parsed
                 .map(|request| (promise, request))
                 .map_err(|invalid| Problem::mistakes(subject.clone(), &origin, invalid.reason, invalid.mistakes))

@@ -215,7 +215,7 @@ pub(super) fn prune_jobs(session: &Session, going: &Going) -> Vec<Job> {
 }
 
 /// The kind of a recorded request; a record knows the promise only.
-fn kind_of(key: &RequestKey) -> String {
+pub(super) fn kind_of(key: &RequestKey) -> String {
     let promise = promises::all().iter().find(|promise| promise.name() == key.promise);
     promise.map_or_else(|| key.promise.clone(), |promise| promise.crd().spec.names.kind.clone())
 }

@@ -46,8 +46,7 @@ pub(super) fn for_rendering(input: &mut Input) -> Result<Landscape, String> {
 
 /// One destination at the root that takes everything.
 pub(super) fn anywhere() -> Result<Landscape, String> {
-    let args =
-        StoreArgs { store: None, branch: "main".into(), path: ".".into(), writer: String::new(), adopt: Vec::new() };
+    let args = StoreArgs { store: None, branch: "main".into(), path: ".".into(), writer: None, adopt: Vec::new() };
     only_store("/", &args)
 }
 

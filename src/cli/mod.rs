@@ -5,6 +5,7 @@
 //! | `args` | what can be written on the command line |
 //! | `input` | reads what `-f` names, sorted by kind; `check` has it scanned by the policy too |
 //! | `landscape`, `open`, `credentials` | stores and destinations, and how to get at them |
+//! | `cluster` | the same, read from a cluster |
 //! | `session` | all of that together, with what is recorded |
 //! | `jobs`, `submit` | from requests to changes, from changes to commits |
 //! | `problem`, `report`, `console`, `progress` | what people and scripts are told |
@@ -14,6 +15,7 @@ mod ahead;
 mod apply;
 mod args;
 mod check;
+mod cluster;
 mod completions;
 mod console;
 mod crd;
@@ -30,7 +32,9 @@ mod render;
 mod report;
 mod run;
 mod session;
+mod status;
 mod submit;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -62,6 +66,8 @@ pub fn main() -> ExitCode {
         Command::Render(args) => render::run(args),
         Command::Apply(args) => apply::run(args),
         Command::Diff(args) => diff::run(args),
+        Command::Verify(args) => verify::run(args),
+        Command::Status(args) => status::run(args),
         Command::Check(args) => check::run(args),
         Command::Delete(args) => delete::run(args),
         Command::Crd(args) => crd::run(args),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use url::Url;
 
@@ -36,10 +37,22 @@ pub(super) struct Opened {
     _scratch: Option<tempfile::TempDir>,
 }
 
+/// Where the Secrets that stores name are found.
+#[derive(Clone, Copy)]
+pub(super) enum Secrets<'a> {
+    /// In the input.
+    Given(&'a [Object]),
+    /// In the cluster, from which all that are named were fetched.
+    Fetched(&'a Fetched),
+}
+
+/// What became of each Secret that a store of a cluster names.
+pub(super) type Fetched = BTreeMap<(String, String), Result<BTreeMap<String, ByteString>, Error>>;
+
 /// Opens a branch and reads its records.
 pub(super) struct Opener<'a> {
     pub(super) landscape: &'a Landscape,
-    pub(super) secrets: &'a [Object],
+    pub(super) secrets: Secrets<'a>,
     pub(super) purpose: Purpose,
     /// The store comes from `--store`, not from the input.
     pub(super) from_flag: bool,
@@ -180,12 +193,28 @@ pub(super) fn is_absent(path: &Path) -> bool {
     }
 }
 
-/// What a Secret of the input holds, by key.
+/// What a Secret holds, by key.
 fn secret_data(
-    secrets: &[Object],
+    secrets: Secrets<'_>,
     named: &SecretName,
     named_by: &str,
 ) -> Result<impl Fn(&str) -> Option<Vec<u8>>, Error> {
+    let secret = match secrets {
+        Secrets::Given(objects) => given_secret(objects, named, named_by)?,
+        Secrets::Fetched(fetched) => {
+            let missing = || Err(Error::Unauthorized(format!("the Secret {named} was not there yet")));
+            let found = fetched.get(&(named.namespace.clone(), named.name.clone()));
+            Secret { data: Some(found.cloned().unwrap_or_else(missing)?), ..Secret::default() }
+        }
+    };
+    Ok(move |key: &str| {
+        let text = || Some(secret.string_data.as_ref()?.get(key)?.clone().into_bytes());
+        let data = || Some(secret.data.as_ref()?.get(key)?.0.clone());
+        text().or_else(data)
+    })
+}
+
+fn given_secret(secrets: &[Object], named: &SecretName, named_by: &str) -> Result<Secret, Error> {
     let mut found = secrets.iter().filter(|s| s.subject.namespace == named.namespace && s.subject.name == named.name);
     let (Some(object), None) = (found.next(), found.next()) else {
         return Err(Error::Unauthorized(format!(
@@ -193,15 +222,10 @@ fn secret_data(
         )));
     };
     // What the Secret holds must not get into the message.
-    let secret: Secret = serde_json::from_value(object.value.clone()).map_err(|_| {
+    serde_json::from_value(object.value.clone()).map_err(|_| {
         Error::Unauthorized(format!(
             "the Secret {named} at {} is malformed: data holds base64, stringData holds text",
             object.origin.place()
         ))
-    })?;
-    Ok(move |key: &str| {
-        let text = || Some(secret.string_data.as_ref()?.get(key)?.clone().into_bytes());
-        let data = || Some(secret.data.as_ref()?.get(key)?.0.clone());
-        text().or_else(data)
     })
 }

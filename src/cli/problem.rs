@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::error::{Explain, Mistake};
 use crate::manifest::read::{Fault, Position, Positions};
 
-/// Where an object stands in the user's files.
+/// Where an object stands in the user's files; without a name, in none.
 #[derive(Clone, Debug)]
 pub(super) struct Origin {
     pub(super) file: Arc<str>,
@@ -16,6 +16,11 @@ pub(super) struct Origin {
 }
 
 impl Origin {
+    /// Of what is in no file.
+    pub(super) fn cluster() -> Self {
+        Self { file: "".into(), positions: Positions::default() }
+    }
+
     /// `file:line:column` of the whole object.
     pub(super) fn place(&self) -> String {
         located(&self.file, self.positions.of(""))
@@ -28,7 +33,8 @@ impl Origin {
             Some(words) if mistake.message.contains("quotes") => format!("{} (`{words}` here)", mistake.message),
             _ => mistake.message,
         };
-        Note { file: Some(Arc::clone(&self.file)), position, field: mistake.field, message }
+        let file = Some(Arc::clone(&self.file)).filter(|file| !file.is_empty());
+        Note { file, position, field: mistake.field, message }
     }
 }
 

@@ -12,7 +12,7 @@ use super::session::Once;
 use super::submit::{Confirmed, Done, Job};
 
 /// How many digits of a commit people are shown.
-const SHORT: usize = 7;
+pub(super) const SHORT: usize = 7;
 
 /// One line.
 pub(super) struct Row {

@@ -11,7 +11,7 @@ use super::console;
 use super::credentials::Environment;
 use super::input::{Asked, Input, Options, collect};
 use super::landscape::{landscape, refuse_unused_secrets};
-use super::open::{Opened, Opener, Purpose};
+use super::open::{Opened, Opener, Purpose, Secrets};
 use super::problem::{Problem, Subject};
 use crate::config::{NAME_RULE, Settings, is_name};
 use crate::known::{Known, KnownPlace, Peer, Peers, Site};
@@ -40,6 +40,7 @@ pub(super) fn read(args: &InputArgs, names_only: bool) -> Result<(Settings, Inpu
         namespace: &args.namespace,
         ignore_foreign: args.ignore_foreign,
         names_only,
+        served: false,
         anything: false,
     })?;
     Ok((settings, input))
@@ -60,13 +61,13 @@ impl Session {
         ignore_foreign: bool,
         purpose: Purpose,
     ) -> Result<Self, String> {
-        check_name("--writer", &args.writer)?;
+        check_name("--writer", args.writer())?;
         let mut adopt = args.adopt.clone();
         for name in &adopt {
             check_name("--adopt", name)?;
         }
         adopt.extend(settings.adopt.iter().cloned());
-        adopt.retain(|name| *name != args.writer);
+        adopt.retain(|name| name != args.writer());
         let landscape = landscape(args, input)?;
         if !ignore_foreign {
             refuse_unused_secrets(&landscape, input);
@@ -74,12 +75,12 @@ impl Session {
         let from_flag = args.store.is_some();
         let over_ssh = landscape.stores.values().any(|store| store.auth.method == AuthMethod::Ssh);
         let environment = if from_flag { Environment::read(over_ssh)? } else { Environment::default() };
-        let secrets = &input.secrets;
+        let secrets = input.fetched.as_ref().map_or(Secrets::Given(&input.secrets), Secrets::Fetched);
         let mut opener = Opener { landscape: &landscape, secrets, purpose, from_flag, environment, ahead };
         let names: BTreeSet<Branch> = landscape.stores.values().map(|s| s.branch.clone()).collect();
         let branches = names.into_iter().map(|branch| (branch.clone(), opener.open(&branch))).collect();
         let peers = Arc::new(peers(&settings, &input.requests));
-        Ok(Self { settings, landscape, branches, writer: args.writer.clone(), adopt, peers })
+        Ok(Self { settings, landscape, branches, writer: args.writer().to_owned(), adopt, peers })
     }
 
     /// The stores that cannot be used, in words, with the requests that waited for them.
@@ -121,7 +122,7 @@ impl Session {
     }
 
     /// Whose records are ours.
-    fn is_ours(&self, owner: &Owner) -> bool {
+    pub(super) fn is_ours(&self, owner: &Owner) -> bool {
         owner.writer == self.writer || self.adopt.contains(&owner.writer)
     }
 

@@ -11,7 +11,7 @@ use super::problem::{Origin, Subject};
 use super::progress::Progress;
 use super::session::Session;
 use crate::placement::{Branch, workload_files};
-use crate::store::{self, Change, Chore, Footprint, Outcome, Receipt};
+use crate::store::{self, Change, Chore, Footprint, How, Outcome, Receipt};
 use crate::street::Desired;
 use crate::values::RelPath;
 
@@ -69,11 +69,14 @@ pub(super) struct Submitted {
     pub(super) done: Vec<Done>,
     /// In [`Mode::Preview`]: what would change, by branch.
     pub(super) diffs: BTreeMap<Branch, String>,
+    /// The files of that, and kept's records.
+    pub(super) files: BTreeMap<Branch, BTreeMap<String, How>>,
 }
 
 /// Does what the jobs ask for, or finds out what that would be.
 pub(super) fn submit(session: &mut Session, jobs: &mut [Job], mode: Mode) -> Submitted {
-    let mut all = Submitted { done: jobs.iter().map(|_| Done::default()).collect(), diffs: BTreeMap::new() };
+    let done = jobs.iter().map(|_| Done::default()).collect();
+    let mut all = Submitted { done, diffs: BTreeMap::new(), files: BTreeMap::new() };
     submit_some(session, jobs, &(0..jobs.len()).collect::<Vec<_>>(), mode, &mut all);
     // What a plan chose, such as an address, may have been given away since the records were read.
     let lost: Vec<usize> = (0..jobs.len()).filter(|&at| all.done[at].is_conflict()).collect();
@@ -123,7 +126,7 @@ fn run(session: &mut Session, batches: Batches, mode: Mode, all: &mut Submitted)
         // What goes first makes room: an identity that is given up can be taken in the same commit.
         batch.sort_by_key(|(_, change)| change.roots.values().any(|places| !places.is_empty()));
         let (numbers, changes): (Vec<usize>, Vec<Change>) = batch.into_iter().unzip();
-        let outcomes = attempt(session, &branch, &changes, mode, &mut all.diffs);
+        let outcomes = attempt(session, &branch, &changes, mode, all);
         let repository = session.landscape.store_for(&branch).map(|s| s.url.clone()).unwrap_or_default();
         for ((i, change), outcome) in numbers.into_iter().zip(changes).zip(outcomes) {
             match outcome {
@@ -149,7 +152,7 @@ fn attempt(
     branch: &Branch,
     changes: &[Change],
     mode: Mode,
-    diffs: &mut BTreeMap<Branch, String>,
+    all: &mut Submitted,
 ) -> Vec<Outcome> {
     let chores = chores(session, branch, changes);
     let all_fail = |error: &store::Error| vec![Err(error.clone()); changes.len()];
@@ -163,7 +166,9 @@ fn attempt(
         Mode::Commit => opened.engine.commit(changes, &chores),
         Mode::Preview => opened.engine.preview(changes, &chores).map(|preview| {
             if preview.changed {
-                diffs.entry(branch.clone()).or_default().push_str(&preview.diff);
+                all.diffs.entry(branch.clone()).or_default().push_str(&preview.diff);
+                let files = preview.files.into_iter().map(|file| (file.path, file.how));
+                all.files.entry(branch.clone()).or_default().extend(files);
             }
             preview.outcomes
         }),

@@ -13,6 +13,7 @@ use super::status::{Verdict, conditions};
 use super::{Context, objects};
 use crate::api;
 use crate::api::status::condition::READY;
+use crate::cluster;
 use crate::error::{Explain, Retry};
 use crate::placement::{Destination, overlapping, workload_files};
 use crate::store::{self, Chore};
@@ -147,7 +148,7 @@ async fn leave(
 
 /// Whether there is such a store, be it one that the hub has not met yet or cannot use.
 async fn exists(client: &Client, store: &str) -> Result<bool, kube::Error> {
-    let stores = Api::<DynamicObject>::all_with(client.clone(), &super::resource("GitStateStore", "gitstatestores"));
+    let stores = Api::<DynamicObject>::all_with(client.clone(), &cluster::resource("GitStateStore", "gitstatestores"));
     stores.get_metadata_opt(store).await.map(|found| found.is_some())
 }
 

@@ -22,15 +22,13 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use futures::{FutureExt, StreamExt};
-use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams};
-use kube::core::GroupVersionKind;
 use kube::runtime::controller::{Action, Config, Controller};
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::{WatchStreamExt, reflector, watcher};
 use kube::{Client, ResourceExt};
 
-use crate::api;
+use crate::cluster;
 use crate::config::Settings;
 use crate::promises::{self, Promise};
 use crate::telemetry::http;
@@ -91,8 +89,8 @@ pub async fn run(
     tracing::info!(%writer, "starting");
 
     let mut triggers = Triggers::default();
-    let store_kind = resource("GitStateStore", "gitstatestores");
-    let destination_kind = resource("Destination", "destinations");
+    let store_kind = cluster::resource("GitStateStore", "gitstatestores");
+    let destination_kind = cluster::resource("Destination", "destinations");
     let store_listener = triggers.register(&store_kind);
     let destination_listener = triggers.register(&destination_kind);
     vitals.expect(&store_kind.kind);
@@ -100,10 +98,7 @@ pub async fn run(
     let requests: Vec<_> = promises::all()
         .iter()
         .map(|promise| {
-            let names = &promise.crd().spec.names;
-            let group = promise.crd().spec.group.clone();
-            let gvk = GroupVersionKind { group, version: api::VERSION.into(), kind: names.kind.clone() };
-            let resource = ApiResource::from_gvk_with_plural(&gvk, &names.plural);
+            let resource = cluster::requests_of(*promise);
             let listener = triggers.register(&resource);
             vitals.expect(&resource.kind);
             (*promise, resource, listener)
@@ -260,18 +255,11 @@ impl<S: Future<Output = ()> + Clone + Send + Sync + 'static> Serving<S> {
     }
 }
 
-fn resource(kind: &str, plural: &str) -> ApiResource {
-    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(api::GROUP, api::VERSION, kind), plural)
-}
-
-/// The UID of `kube-system`, which every cluster has and keeps: the default writer.
 async fn cluster_id(client: &Client) -> Result<String, Error> {
-    let api: Api<Namespace> = Api::all(client.clone());
-    let namespace = api.get("kube-system").await.map_err(|source| Error::Api {
+    cluster::uid(client).await.map_err(|source| Error::Api {
         what: "reading the namespace kube-system, whose UID names this cluster in state repositories (or set `writer` in the settings)",
         source: Box::new(source),
-    })?;
-    Ok(namespace.uid().unwrap_or_default())
+    })
 }
 
 async fn names(client: &Client, resource: &ApiResource, vitals: &Vitals) -> Result<Vec<String>, Error> {

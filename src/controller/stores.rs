@@ -1,11 +1,8 @@
 //! Stores (`GitStateStore`): credentials, reachability, records.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, DynamicObject, ListParams};
 use kube::runtime::controller::Action;
 use kube::{Client, ResourceExt};
@@ -15,8 +12,9 @@ use super::status::{Verdict, conditions};
 use super::{Context, objects};
 use crate::api;
 use crate::api::status::condition::READY;
+use crate::cluster;
 use crate::error::{Explain, Retry};
-use crate::placement::{SecretName, StateStore};
+use crate::placement::StateStore;
 use crate::store::{self, Access, Credentials, Engine, SigningKey};
 use crate::values::Timestamp;
 
@@ -70,7 +68,7 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
 
 /// The destinations that name a store. Asked of the API server: after a start the hub has not met them all.
 async fn users_of(client: &Client, store: &str) -> Result<Vec<String>, kube::Error> {
-    let all = Api::<DynamicObject>::all_with(client.clone(), &super::resource("Destination", "destinations"));
+    let all = Api::<DynamicObject>::all_with(client.clone(), &cluster::resource("Destination", "destinations"));
     let destinations = all.list(&ListParams::default()).await?.items;
     let names_it = |d: &&DynamicObject| d.data.pointer("/spec/stateStoreRef/name").is_some_and(|name| name == store);
     Ok(destinations.iter().filter(names_it).map(ResourceExt::name_any).collect())
@@ -97,13 +95,13 @@ async fn look(store: &StateStore, context: &Context) -> Result<Option<store::Sur
 
 async fn credentials(client: &Client, store: &StateStore) -> Result<Credentials, store::Error> {
     let Some(secret) = &store.auth.secret else { return Ok(Credentials::None) };
-    let data = read(client, secret, "spec.secretRef").await?;
+    let data = cluster::secret(client, secret, "spec.secretRef").await?;
     Credentials::from_secret(store.auth.method, |key| data.get(key).map(|v| v.0.clone()), &secret.to_string())
 }
 
 async fn signing(client: &Client, store: &StateStore) -> Result<Option<SigningKey>, store::Error> {
     let Some(secret) = &store.signing else { return Ok(None) };
-    let data = read(client, secret, "spec.signing.secretRef").await?;
+    let data = cluster::secret(client, secret, "spec.signing.secretRef").await?;
     SigningKey::from_secret(|key| data.get(key).map(|v| v.0.clone()), &secret.to_string()).map(Some)
 }
 
@@ -112,24 +110,6 @@ async fn signing(client: &Client, store: &StateStore) -> Result<Option<SigningKe
 async fn probe(access: Access) -> Result<(), store::Error> {
     let asked = tokio::task::spawn_blocking(move || Engine::open(access)?.probe()).await;
     asked.unwrap_or_else(|e| Err(store::Error::Git(format!("the probe did not end: {e}")))).map(drop)
-}
-
-async fn read(
-    client: &Client,
-    secret: &SecretName,
-    named_by: &str,
-) -> Result<BTreeMap<String, ByteString>, store::Error> {
-    let api: Api<Secret> = Api::namespaced(client.clone(), &secret.namespace);
-    let found = api.get(&secret.name).await.map_err(|error| match error {
-        kube::Error::Api(status) if status.code == 404 => store::Error::Unauthorized(format!(
-            "the Secret {secret} that {named_by} names does not exist: `kubectl explain gitstatestore.spec` says what it holds"
-        )),
-        kube::Error::Api(status) if status.code == 403 => store::Error::Unauthorized(format!(
-            "kept may not read the Secret {secret} that {named_by} names: allow it to get Secrets in that namespace"
-        )),
-        error => store::Error::Unreachable(format!("the Secret {secret} could not be read: {error}")),
-    })?;
-    Ok(found.data.unwrap_or_default())
 }
 
 /// What a changed URL leaves behind, in words; it stays said until the object is made anew.

@@ -95,13 +95,13 @@ pub(crate) fn preview(
     let effects = run(&mut stage, changes, chores)?;
     let tree = stage.seal()?;
     let differs = tree != base.tree;
-    let mut text = String::new();
+    let (mut text, mut files) = (String::new(), Vec::new());
     if differs {
-        text = diff(transport.objects(), &stage.sink, base.tree, tree)?;
+        (text, files) = diff(transport.objects(), &stage.sink, base.tree, tree)?;
     }
     stage.finish()?.abandon(indexes);
     let found = base.commit.map(|id| id.to_string()).unwrap_or_default();
-    Ok(Preview { outcomes: effects.published(&found, &found).outcomes, diff: text, changed: differs })
+    Ok(Preview { outcomes: effects.published(&found, &found).outcomes, diff: text, files, changed: differs })
 }
 
 /// Destinations that go make room first; canaries come last, for they give way to everything.

@@ -13,7 +13,9 @@ use super::build::{Base, New, build, preview};
 use super::disturbed::Disturbed;
 use super::git::{self, Pushed, Transport};
 use super::heads::Heads;
+use super::inventory::Inventory;
 use super::kratix::LeftOver;
+use super::preview::Touched;
 use super::split::Refused;
 use super::stage::{Indexes, Stage};
 use super::{Access, Change, Chore, Error, Outcome, Record};
@@ -47,6 +49,8 @@ pub struct Preview {
     pub outcomes: Vec<Outcome>,
     /// A unified diff of the files; of kept's own records only where nothing else changes.
     pub diff: String,
+    /// The files of that diff, and those of kept's own records in any case.
+    pub files: Vec<Touched>,
     /// Whether a commit would be made at all.
     pub changed: bool,
 }
@@ -134,6 +138,18 @@ impl Engine {
         stage.load(root)?;
         let left_over = stage.left_over(root)?;
         Ok(Survey { records: stage.index(root).all().cloned().collect(), left_over })
+    }
+
+    /// What each owner has under a store root at the base, and the commits that made it so as far as they are
+    /// at hand.
+    pub fn inventory(&mut self, root: &RelPath) -> Result<Inventory, Error> {
+        self.resilient(|engine| {
+            let base = engine.base()?;
+            let transport = connect(&engine.access, &mut engine.transport)?;
+            let mut stage = Stage::new(transport.objects(), base.tree, &mut engine.indexes)?;
+            stage.load(root)?;
+            Inventory::take(&mut stage, root, base.commit)
+        })
     }
 
     /// Makes the remote hold what the changes ask for, in at most one commit, and answers each of them.

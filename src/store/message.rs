@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use super::stage::Effect;
 use super::{Change, Chore};
+use crate::values::Owner;
 
 /// How many requests the body lists.
 const LISTED: usize = 20;
@@ -91,6 +92,26 @@ fn trailers(text: &mut String, changes: &[(&Change, &Effect)]) {
         }
     }
     let _ = writeln!(text, "Kept-Version: {}", env!("CARGO_PKG_VERSION"));
+}
+
+/// The owners that a message names, by writer, promise, namespace and name as they stand there.
+pub(crate) fn owners(message: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut writer = "";
+    message.lines().filter_map(move |line| {
+        if let Some(name) = line.strip_prefix("Kept-Writer: ") {
+            writer = name;
+        }
+        let request = line.strip_prefix("Kept-Request: ")?;
+        // The promise and the name: what follows says more of it.
+        let end = request.match_indices(' ').nth(1).map_or(request.len(), |(at, _)| at);
+        Some((writer, &request[..end]))
+    })
+}
+
+/// How [`owners`] names one.
+pub(crate) fn named(owner: &Owner) -> (String, String) {
+    let key = &owner.key;
+    (clean(&owner.writer), format!("{} {}/{}", clean(&key.promise), clean(&key.namespace), clean(&key.name)))
 }
 
 /// A name as it may stand in a message: one line, and nothing that a CI system takes for an order

@@ -18,6 +18,7 @@ mod disturbed;
 mod git;
 mod goal;
 mod index;
+mod inventory;
 mod kratix;
 mod message;
 mod places;
@@ -36,7 +37,9 @@ pub use access::Access;
 pub use credentials::{AuthMethod, Credentials, GithubApp, SigningKey, SshLogin};
 pub use engine::{Engine, Head, Preview, Published, Survey};
 pub use heads::Heads;
+pub use inventory::{Held, Inventory, Written};
 pub use kratix::{LeftOver, is_kratixs_rest};
+pub use preview::{How, Touched};
 pub use records::Record;
 
 /// What one owner wants a branch to hold: complete for each store root named; a root with no places

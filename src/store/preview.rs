@@ -7,17 +7,52 @@ use super::git::tree::{Difference, Dir, Leaf, differences};
 use super::records::DIR;
 use super::{Error, git};
 
-/// The differences of two trees, without kept's own records unless those are all there is. What is new in
-/// the second one is in `made`.
-pub(crate) fn diff(objects: &dyn Objects, made: &Sink, old: Option<Oid>, new: Option<Oid>) -> Result<String, Error> {
+/// A file that a commit would touch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Touched {
+    /// Below the repository's root.
+    pub path: String,
+    /// What would become of it.
+    pub how: How,
+}
+
+/// What becomes of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// It is not there yet.
+    Added,
+    /// It holds something else, or is something else than a file.
+    Changed,
+    /// It goes.
+    Removed,
+}
+
+/// The differences of two trees: as a patch, without kept's own records unless those are all there is, and all
+/// of them by name. What is new in the second one is in `made`.
+pub(crate) fn diff(
+    objects: &dyn Objects,
+    made: &Sink,
+    old: Option<Oid>,
+    new: Option<Oid>,
+) -> Result<(String, Vec<Touched>), Error> {
     let both = Both { objects, made };
     let (mut before, mut after) = (old.map(Dir::stored), new.map(Dir::stored));
     let mut found = differences(&both, before.as_mut(), after.as_mut())?;
+    let files = found.iter().map(touched).collect();
     let is_file = |difference: &Difference| difference.path.split('/').all(|part| part != DIR);
     if found.iter().any(is_file) {
         found.retain(is_file);
     }
-    patch(&both, &found)
+    Ok((patch(&both, &found)?, files))
+}
+
+fn touched(difference: &Difference) -> Touched {
+    let how = match (difference.old.is_some(), difference.new.is_some()) {
+        (false, _) => How::Added,
+        (true, false) => How::Removed,
+        (true, true) => How::Changed,
+    };
+    Touched { path: difference.path.clone(), how }
 }
 
 /// libgit2 writes the patch, from a repository in memory that holds what differs and nothing else.

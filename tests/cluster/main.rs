@@ -34,6 +34,7 @@ mod failures;
 mod git;
 mod kubeconfig;
 mod life;
+mod looking;
 mod manifests;
 mod migrating;
 mod moves;

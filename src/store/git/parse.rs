@@ -16,6 +16,15 @@ pub(crate) fn tree_of(commit: &Object) -> Result<Oid, Error> {
     id.ok_or_else(|| Error::Git(format!("{} is not a commit that can be read", commit.id)))
 }
 
+/// The first parent of a commit, when it was committed, and what it says.
+pub(crate) fn commit(commit: &Object) -> Option<(Option<Oid>, i64, &str)> {
+    let (head, message) = std::str::from_utf8(&commit.bytes).ok()?.split_once("\n\n")?;
+    let parent = head.lines().find_map(|line| line.strip_prefix("parent ")).and_then(|id| Oid::from_str(id).ok());
+    let committer = head.lines().find_map(|line| line.strip_prefix("committer "))?;
+    let at = committer.rsplit(' ').nth(1)?.parse().ok()?;
+    Some((parent, at, message))
+}
+
 /// The objects that a tree consists of. What a submodule names lies in another repository.
 pub(crate) fn children(tree: &Object) -> Result<Vec<Oid>, Error> {
     let entries = lines(tree)?;
