@@ -341,3 +341,16 @@ fn nobody_takes_over_the_vcluster_of_another_namespace() {
     let texts = files.iter().filter(|path| path.contains("/vcluster-media/vcluster-orchestrator/"));
     assert!(texts.map(|path| desk.content("state.git", path)).all(|text| !text.contains("10.0.4.77")));
 }
+
+#[test]
+fn what_only_kratix_wrote_is_not_said_to_be_removed() {
+    let desk = Desk::new();
+    commit(&desk, &v1::nested(&v1::vcluster("media", "10.0.4.77")));
+    desk.write("stores.yaml", stores("nestedByMetadata")).write("requests.yaml", vcluster("media", ""));
+    let delete = "delete -f stores.yaml -f requests.yaml";
+    desk.kept(delete).exits(1).says(&["Kratix wrote its files"]);
+    desk.kept("apply -f stores.yaml -f requests.yaml").exits(0);
+    desk.kept(delete).exits(0);
+    let after = objects(&desk);
+    assert!(after.keys().all(|object| !object.contains("media")), "{after:?}");
+}

@@ -151,7 +151,16 @@ pub(super) fn plan_again(session: &mut Session, jobs: &mut [Job], lost: &[usize]
 /// Jobs that remove the requests of the input.
 pub(super) fn removal_jobs(session: &Session, input: &mut Input) -> Vec<Job> {
     let known = session.known(|_| false);
-    let jobs = std::mem::take(&mut input.requests).into_iter().map(|asked| Job {
+    let requests = std::mem::take(&mut input.requests);
+    let is_kratixs =
+        |asked: &Asked| known.places(&asked.request.key).is_empty() && known.is_left_over(&asked.request.key);
+    let (kratixs, ours): (Vec<_>, Vec<_>) = requests.into_iter().partition(is_kratixs);
+    for asked in kratixs {
+        let message = "Kratix wrote its files, and kept has not: apply it once, and delete it then";
+        let mistake = Mistake::new("", message);
+        input.problems.push(Problem::refused(Some(asked.subject()), &asked.origin, "LeftOver", mistake));
+    }
+    let jobs = ours.into_iter().map(|asked| Job {
         subject: asked.subject(),
         desired: removal(&asked.request, session.view(&known)),
         origin: Some(asked.origin),

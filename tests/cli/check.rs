@@ -128,6 +128,28 @@ fn credentials_are_found_in_every_text_and_never_repeated() {
     assert!(run.out.contains("ConfigMap x: data.values: holds a GitHub token"), "{}", run.out);
     assert!(run.out.contains("run.sh:2:1: error: holds a GitHub token"), "{}", run.out);
     assert!(!format!("{}{}", run.out, run.err).contains(&token), "{}", run.out);
+
+    // As PowerShell writes what is redirected.
+    let wide = format!("# wide\ntoken = {token}\n").encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    desk.write("wide.tf", [&[0xff, 0xfe], &wide[..]].concat());
+    assert_eq!(found(&desk, "wide.tf"), ["2 Credential"]);
+    // Nor in what is said of requests.
+    let team = "apiVersion: platform.kratix.io/v1alpha1\nkind: Team\n";
+    let strategies = format!("kind: Destination\nmetadata: {{name: a}}\nspec: {{filepath: {{mode: {token}}}}}\n");
+    for odd in [
+        format!("{team}metadata: {{name: a}}\nspec: {{id: a, name: A, {token}: x}}\n"),
+        format!("{team}metadata: {{name: {token}}}\nspec: {{id: {token}, name: A}}\n"),
+        format!("apiVersion: platform.kratix.io/v1alpha1\n{strategies}"),
+        format!("apiVersion: {token}\nkind: Team\nmetadata: {{name: a, name: b}}\n"),
+        format!("a: !{token} b\n{token}: 1\n{token}: 2\n"),
+    ] {
+        desk.write("odd.yaml", &odd);
+        for output in ["text", "json"] {
+            let run = desk.kept(&format!("check odd.yaml -o {output}"));
+            run.exits(1);
+            assert!(!run.out.contains(&token) && !run.err.contains(&token), "{odd}\n{}\n{}", run.out, run.err);
+        }
+    }
 }
 
 #[test]

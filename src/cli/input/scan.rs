@@ -87,6 +87,17 @@ fn file<'a>(options: &'a Options<'a>, settings: &Settings, mut source: Source) -
     (identity, scan, collectors)
 }
 
+/// Text in UTF-16, which begins with its mark, as UTF-8.
+fn utf16(bytes: &[u8]) -> Option<Vec<u8>> {
+    let unit: fn([u8; 2]) -> u16 = match bytes {
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        _ => return None,
+    };
+    let units: Vec<u16> = bytes[2..].chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
+    Some(String::from_utf16_lossy(&units).into_bytes())
+}
+
 fn content<'a>(
     options: &'a Options<'a>,
     settings: &Settings,
@@ -98,6 +109,8 @@ fn content<'a>(
         scan.unread.push(unread(file, &format!("it is larger than {MAX_BYTES} bytes: split it, or leave it out")));
         return (scan, Vec::new());
     }
+    let wide = utf16(bytes);
+    let bytes = wide.as_deref().unwrap_or(bytes);
     if !is_yaml(file) && bytes[..bytes.len().min(BINARY_WITHIN)].contains(&0) {
         return (scan, Vec::new());
     }

@@ -90,10 +90,10 @@ pub(crate) fn left_over(
         "" => Some(path.to_owned()),
         root => path.strip_prefix(root)?.strip_prefix('/').map(str::to_owned),
     };
-    for (path, documents) in listed.files(objects, work)? {
-        if is_below(path).is_some_and(|path| index.holder(&path).is_none()) {
-            found.take(documents.clone().unwrap_or_default());
-        }
+    // The lists stay when kept has written all that is in them.
+    listed.paths.retain(|path| is_below(path).is_some_and(|path| index.holder(&path).is_none()));
+    for documents in listed.files(objects, work)?.values() {
+        found.take(documents.clone().unwrap_or_default());
     }
     for rest in index.all().filter(|record| record.owner.writer == WRITER) {
         let parts = rest.places.iter().filter_map(|place| place.fragment.as_ref()).flat_map(|part| &part.documents);
