@@ -248,7 +248,6 @@ fn what_people_added_to_a_listed_file_stays() {
 
 #[test]
 fn work_of_a_request_with_the_same_name_elsewhere_stays() {
-    let desk = Desk::new();
     let mut files = v1::vcluster("media", "10.0.4.77");
     files.push(v1::File {
         promise: "vcluster-core",
@@ -258,14 +257,25 @@ fn work_of_a_request_with_the_same_name_elsewhere_stays() {
                kratix.io/promise-name: vcluster-core\n    kratix.io/resource-name: media\n"
             .into(),
     });
+    files.push(v1::File {
+        promise: "vcluster-core",
+        resource: "media".into(),
+        name: "role.yaml",
+        text: "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata:\n  name: other\n  labels:\n    \
+               kratix.io/promise-name: vcluster-core\n    kratix.io/resource-name: media\n"
+            .into(),
+    });
     for (mode, tree) in [("none", v1::flat(&files)), ("aggregatedYAML", v1::aggregated(&files))] {
         let desk = Desk::new();
         commit(&desk, &tree);
         desk.write("stores.yaml", stores(mode)).write("requests.yaml", vcluster("media", ""));
         desk.kept("apply -f stores.yaml -f requests.yaml").exits(0);
-        assert!(objects(&desk).contains_key("ConfigMap apps/other"), "{mode}");
+        let after = objects(&desk);
+        assert!(
+            ["ConfigMap apps/other", "ClusterRole /other"].iter().all(|it| after.contains_key(*it)),
+            "{mode}: {after:?}"
+        );
     }
-    drop(desk);
 }
 
 #[test]

@@ -25,9 +25,8 @@ pub(super) fn run(args: &ApplyArgs) -> Answer {
     let purpose = if args.dry_run { Purpose::Look } else { Purpose::Write };
     let opened = Session::open(&args.store, ahead, &mut input, settings, args.input.ignore_foreign, purpose);
     let mut session = opened.inspect_err(|_| input.problems.iter().for_each(console::problem))?;
-    let going = prune(args, &input, &session);
+    let mut going = prune(args, &input, &session);
     let wanted = Wanted::walk(&session, &mut input, |key| going.contains_key(key));
-    let mut going = going;
     // What Kratix left in an aggregated file may be of a request that is only now being written, or refused.
     if !(input.problems.is_empty() && wanted.desired.iter().all(|wish| wish.known)) {
         let before = going.len();

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::git::tree::Found;
 use super::index::join;
 use super::kratix::documents::{self, Document};
-use super::kratix::flat::{Listed, is_yaml};
+use super::kratix::flat::{Files, Listed, is_yaml};
 use super::kratix::owner_of_rest;
 use super::places::Had;
 use super::records::{Fragment, Record, RecordedPlace, file_name};
@@ -17,13 +17,18 @@ use crate::values::{RelPath, Set};
 impl Stage<'_> {
     /// What the state files above a file list.
     pub(crate) fn listed(&mut self, root: &RelPath, file: &RelPath) -> Result<&mut Listed, Error> {
-        let parent = file.as_str().rsplit_once('/').map_or("", |(parent, _)| parent);
-        let key = (root.clone(), parent.to_owned());
+        let key = place_of_lists(root, file);
         if !self.kratix.contains_key(&key) {
             let listed = Listed::above(self.objects, &mut self.work, root, file)?;
             self.kratix.insert(key.clone(), listed);
         }
         Ok(self.kratix.entry(key).or_default())
+    }
+
+    /// The files among these, and what is in them.
+    fn listed_files(&mut self, root: &RelPath, file: &RelPath) -> Result<&Files, Error> {
+        self.listed(root, file)?;
+        self.kratix.entry(place_of_lists(root, file)).or_default().files(self.objects, &mut self.work)
     }
 
     /// Removes files of Kratix's that hold nothing but what a change writes into others, or what was written by
@@ -41,13 +46,10 @@ impl Stage<'_> {
         let Some(file) = files.keys().find(|file| !had.file(file) || !change.supersedes.is_empty()) else {
             return Ok(());
         };
-        self.listed(root, file)?;
-        let parent = file.as_str().rsplit_once('/').map_or("", |(parent, _)| parent);
-        let Some(listed) = self.kratix.get_mut(&(root.clone(), parent.to_owned())) else { return Ok(()) };
         let goes = |documents: &Option<Vec<Document>>| {
             documents.as_ref().is_some_and(|all| !all.is_empty() && all.iter().all(|found| goes_with(change, found)))
         };
-        let theirs = listed.files(self.objects, &mut self.work)?.iter().filter(|(_, documents)| goes(documents));
+        let theirs = self.listed_files(root, file)?.iter().filter(|(_, documents)| goes(documents));
         for path in theirs.map(|(path, _)| path.clone()).collect::<BTreeSet<_>>() {
             let Some(below) = below(root, &path) else { continue };
             let is_ours = files.keys().any(|file| file.as_str() == below);
@@ -68,13 +70,10 @@ impl Stage<'_> {
         bytes: &[u8],
     ) -> Result<bool, Error> {
         let path = join(root, file.as_str());
-        self.listed(root, file)?;
-        let parent = file.as_str().rsplit_once('/').map_or("", |(parent, _)| parent);
-        let Some(listed) = self.kratix.get_mut(&(root.clone(), parent.to_owned())) else { return Ok(false) };
         if !is_yaml(path.as_bytes()) {
-            return Ok(listed.paths.contains(&path));
+            return Ok(self.listed(root, file)?.paths.contains(&path));
         }
-        let Some(Some(there)) = listed.files(self.objects, &mut self.work)?.get(&path) else { return Ok(false) };
+        let Some(Some(there)) = self.listed_files(root, file)?.get(&path) else { return Ok(false) };
         let new = documents::readable(bytes);
         Ok(there.iter().all(|found| new.iter().any(|new| new.identity == found.identity) || goes_with(change, found)))
     }
@@ -156,12 +155,20 @@ fn goes_with(change: &Change, found: &Document) -> bool {
     if objects.clone().any(|object| *object == found.identity) {
         return true;
     }
+    // What has no namespace could be anybody's.
+    let there = Some(found.namespace()).filter(|namespace| !namespace.is_empty());
     let is_where_it_writes = objects.any(|object| {
         let mut parts = object.split('/').skip(1);
         let (kind, namespace, name) = (parts.next(), parts.next(), parts.next());
-        namespace == Some(found.namespace()) || kind == Some("Namespace") && name == Some(found.namespace())
+        there.is_some() && (namespace == there || kind == Some("Namespace") && name == there)
     });
     change.supersedes.iter().any(|request| found.is(request) || is_where_it_writes && found.is_work_of(request))
+}
+
+/// The state files that can list a file are those of the directories above it.
+fn place_of_lists(root: &RelPath, file: &RelPath) -> (RelPath, String) {
+    let parent = file.as_str().rsplit_once('/').map_or("", |(parent, _)| parent);
+    (root.clone(), parent.to_owned())
 }
 
 /// A path below the repository's root, below a store's.

@@ -13,17 +13,9 @@ fn two_teams() -> Desk {
     desk
 }
 
-/// The words of a line, up to the age.
+/// The words of a line.
 fn words(line: &str) -> Vec<&str> {
     line.split_whitespace().collect()
-}
-
-fn by_hand(desk: &Desk, edit: impl FnOnce(&std::path::Path)) {
-    desk.git(".", "clone --quiet state.git clone");
-    edit(&desk.path("clone"));
-    desk.git("clone", "add --all");
-    desk.git("clone", "commit --quiet --message=edited");
-    desk.git("clone", "push --quiet origin HEAD:main");
 }
 
 #[test]
@@ -44,7 +36,7 @@ fn whose_files_there_are_and_since_which_commit() {
 #[test]
 fn what_is_wrong_comes_first_and_fits_the_terminal() {
     let desk = two_teams();
-    by_hand(&desk, |clone| {
+    desk.by_hand("state.git", |clone| {
         std::fs::write(clone.join("resources/default/team/beta/stray"), "x").expect("written");
     });
     let run = desk.kept("status --store state.git");
@@ -67,9 +59,9 @@ fn what_is_wrong_comes_first_and_fits_the_terminal() {
             .collect::<Vec<_>>()
     };
     assert_eq!(ageless(&narrow("wide")), ageless(&desk.kept("status --store state.git").out));
-    desk.git("clone", "rm -r --quiet resources/default/team/alpha");
-    desk.git("clone", "commit --quiet --message=removed");
-    desk.git("clone", "push --quiet origin HEAD:main");
+    desk.by_hand("state.git", |clone| {
+        std::fs::remove_dir_all(clone.join("resources/default/team/alpha")).expect("removed");
+    });
     let rows = desk.kept("status --store state.git -o json").exits(0).json();
     assert_eq!((&rows[0]["reason"], &rows[0]["files"]), (&"Missing".into(), &0.into()));
     assert_eq!(rows[1]["reason"], "Changed");

@@ -121,6 +121,17 @@ impl Desk {
         done.out
     }
 
+    /// Commits to a repository what somebody else does in a clone of it.
+    #[track_caller]
+    pub(crate) fn by_hand(&self, repository: &str, edit: impl FnOnce(&Path)) {
+        self.git(".", &format!("clone --quiet {repository} clone"));
+        edit(&self.path("clone"));
+        self.git("clone", "add --all");
+        self.git("clone", "commit --quiet --message=edited");
+        self.git("clone", "push --quiet origin HEAD:main");
+        fs::remove_dir_all(self.path("clone")).expect("removed");
+    }
+
     /// The files at the head of `main`, kept's own records left out.
     #[track_caller]
     pub(crate) fn files(&self, repository: &str) -> Vec<String> {

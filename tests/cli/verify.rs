@@ -18,16 +18,6 @@ fn verify(desk: &Desk, more: &str) -> Run {
     desk.kept(&format!("verify -f in --store state.git {more}"))
 }
 
-/// Somebody's own commit.
-fn by_hand(desk: &Desk, edit: impl FnOnce(&std::path::Path)) {
-    desk.git(".", "clone --quiet state.git clone");
-    edit(&desk.path("clone"));
-    desk.git("clone", "add --all");
-    desk.git("clone", "commit --quiet --message=edited");
-    desk.git("clone", "push --quiet origin HEAD:main");
-    std::fs::remove_dir_all(desk.path("clone")).expect("removed");
-}
-
 /// `reason namespace/name path` of each finding.
 #[track_caller]
 fn found(run: &Run) -> Vec<String> {
@@ -43,7 +33,7 @@ fn what_is_as_asked_for_is_no_finding() {
     assert_eq!(verify(&desk, "").exits(0).is_quiet().out, "2 requests in 1 repository: nothing found\n");
     assert_eq!(verify(&desk, "-o json").exits(0).is_quiet().out, "[]\n");
     // Other people's files, and other writers' requests, are nobody's business here.
-    by_hand(&desk, |clone| std::fs::write(clone.join("README.md"), "Theirs.\n").expect("written"));
+    desk.by_hand("state.git", |clone| std::fs::write(clone.join("README.md"), "Theirs.\n").expect("written"));
     desk.write("c.yaml", team("gamma"));
     desk.kept("apply -f c.yaml --store state.git --writer other").exits(0);
     verify(&desk, "").exits(0).is_quiet();
@@ -53,7 +43,7 @@ fn what_is_as_asked_for_is_no_finding() {
 #[test]
 fn files_that_somebody_else_has_touched() {
     let desk = two_teams();
-    by_hand(&desk, |clone| {
+    desk.by_hand("state.git", |clone| {
         std::fs::write(clone.join(CATALOG), "edited: by hand\n").expect("written");
         std::fs::remove_file(clone.join(TERRAFORM)).expect("removed");
         std::fs::write(clone.join("resources/default/team/alpha/stray.txt"), "x").expect("written");
@@ -103,7 +93,7 @@ fn records_that_are_gone_or_somebody_elses() {
     let run = verify(&desk, "-o json --writer other --adopt cli");
     let reasons: Vec<String> = found(run.exits(1)).iter().map(|row| row[..12].to_owned()).collect();
     assert_eq!(reasons, ["Record alpha", "Record alpha", "Record beta ", "Record beta "]);
-    by_hand(&desk, |clone| std::fs::remove_dir_all(clone.join(".kept")).expect("removed"));
+    desk.by_hand("state.git", |clone| std::fs::remove_dir_all(clone.join(".kept")).expect("removed"));
     let all = ["Unwritten alpha resources/default/team/alpha", "Unwritten beta resources/default/team/beta"];
     assert_eq!(found(verify(&desk, "-o json").exits(1)), all);
 }
@@ -140,7 +130,7 @@ fn doubt_is_trouble_and_not_a_finding() {
 #[test]
 fn what_kratix_left_is_mentioned_and_no_finding() {
     let desk = two_teams();
-    by_hand(&desk, |clone| {
+    desk.by_hand("state.git", |clone| {
         let left = clone.join("resources/default/team/delta/instance-configure/5058f");
         std::fs::create_dir_all(&left).expect("made");
         std::fs::write(left.join("x.yaml"), "kind: Group\n").expect("written");
@@ -172,7 +162,9 @@ fn every_layout_and_every_repository() {
     desk.kept("apply -f in --config settings.yaml").exits(0);
     let verify = || desk.kept("verify -f in --config settings.yaml -o json");
     assert_eq!(found(verify().exits(0)), Vec::<String>::new());
-    by_hand(&desk, |clone| std::fs::write(clone.join("terraform/org-alpha.tf"), "# by hand\n").expect("written"));
+    desk.by_hand("state.git", |clone| {
+        std::fs::write(clone.join("terraform/org-alpha.tf"), "# by hand\n").expect("written");
+    });
     assert_eq!(found(verify().exits(1)), ["Changed alpha terraform/org-alpha.tf"]);
     desk.kept("apply -f in --config settings.yaml").exits(0);
     desk.write("in/b.yaml", team_with("beta", "beta", "  email: new@example.com\n"));

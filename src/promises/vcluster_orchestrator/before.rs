@@ -159,7 +159,10 @@ fn helm_values(helm: &Value) -> Option<Value> {
 
 /// v1 wrote `controlPlane` twice; the first holds what is asked for here.
 fn values(text: &str) -> Option<Value> {
-    let options = serde_saphyr::options! { duplicate_keys: DuplicateKeyPolicy::FirstWins };
+    let options = serde_saphyr::options! {
+        duplicate_keys: DuplicateKeyPolicy::FirstWins,
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 10_000 },
+    };
     serde_saphyr::from_str_with_options(text, options).ok()
 }
 

@@ -18,6 +18,9 @@ struct State {
     files: Vec<String>,
 }
 
+/// Files by path, and the objects in each if it holds nothing else.
+pub(crate) type Files = HashMap<String, Option<Vec<Document>>>;
+
 /// What the state files above a file list, below the repository's root.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Listed {
@@ -25,7 +28,7 @@ pub(crate) struct Listed {
     /// root and for the directory that holds the state files; never for anything outside of that directory.
     pub(crate) paths: HashSet<String>,
     /// The objects in those that are there; read when first asked for.
-    files: Option<HashMap<String, Option<Vec<Document>>>>,
+    files: Option<Files>,
 }
 
 impl Listed {
@@ -72,13 +75,9 @@ impl Listed {
     }
 
     /// The listed files that are there, and the objects in each if it holds nothing else.
-    pub(crate) fn files(
-        &mut self,
-        objects: &dyn Objects,
-        work: &mut Work,
-    ) -> Result<&HashMap<String, Option<Vec<Document>>>, Error> {
+    pub(crate) fn files(&mut self, objects: &dyn Objects, work: &mut Work) -> Result<&Files, Error> {
         if self.files.is_none() {
-            let mut files = HashMap::new();
+            let mut files = Files::new();
             for path in self.paths.iter().filter(|path| is_yaml(path.as_bytes())) {
                 if let Found::Leaf(leaf) = work.find(objects, path)?
                     && leaf.oddity().is_none()
