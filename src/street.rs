@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::config::Settings;
 use crate::error::{Explain, Invalid, Retry};
 use crate::known::Known;
+use crate::manifest::Observed;
 use crate::placement::{self, Branch, Landscape, Placement};
 use crate::policy;
 use crate::promises::{Promise, Refusal, Request};
@@ -90,12 +91,15 @@ pub struct Desired {
     pub notes: Vec<String>,
     /// Facts for status.
     pub facts: BTreeMap<String, Value>,
+    /// What is looked at to say how it fares.
+    pub observed: Observed,
 }
 
 /// Walks the street.
 pub fn desire(promise: &dyn Promise, request: &Request, view: View) -> Result<Desired, Failure> {
     let output = promise.render(request, view.settings, view.known)?;
     let (facts, notes) = (output.facts.clone(), output.notes.clone());
+    let observed = Observed::of(&output);
     let checked = policy::check(&request.key, output, view.settings)?;
     let selectors = promise.selectors(view.settings);
     let placement = placement::place(&request.key, &checked, selectors, view.landscape, view.known)?;
@@ -105,7 +109,7 @@ pub fn desire(promise: &dyn Promise, request: &Request, view: View) -> Result<De
         input: input_hash(request),
         ..blank(request, view)
     };
-    Ok(Desired { notes, facts, ..finish(placement, &template) })
+    Ok(Desired { notes, facts, observed, ..finish(placement, &template) })
 }
 
 /// What it takes that nothing of the request is left anywhere.

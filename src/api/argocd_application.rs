@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::argocd::{ApplicationDestination, IgnoreDifference, Info, Source, SyncPolicy, messages};
 use super::fields::{annotations, labels, patterns, stays};
-use super::status::RequestStatus;
+use super::vcluster_status::ApplicationStatus;
 
 /// What the rule about sources says.
 pub(super) const ONE_OR_MANY: &str = "needs a source, or sources for several, and not both";
@@ -24,7 +24,7 @@ pub(super) const ONE_OR_MANY: &str = "needs a source, or sources for several, an
     singular = "argocdapplication",
     category = "kept",
     namespaced,
-    status = "RequestStatus",
+    status = "ApplicationStatus",
     derive = "PartialEq",
     doc = "An Argo CD Application.",
     printcolumn(name = "Application", type_ = "string", json_path = ".spec.name"),
@@ -32,6 +32,7 @@ pub(super) const ONE_OR_MANY: &str = "needs a source, or sources for several, an
     printcolumn(name = "Target", type_ = "string", json_path = ".spec.destination.namespace"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Commit", type_ = "string", json_path = ".status.commit"),
+    printcolumn(name = "Argo", type_ = "string", json_path = ".status.health.argocd.healthStatus"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(
         name = "Reason",

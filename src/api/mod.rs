@@ -34,6 +34,8 @@ pub mod vcluster_kubeconfig_external_secret;
 pub mod vcluster_kubeconfig_sync;
 #[allow(unreachable_pub, clippy::duplicated_attributes)]
 pub mod vcluster_orchestrator;
+#[allow(unreachable_pub, clippy::duplicated_attributes)]
+pub mod vcluster_status;
 
 mod crd;
 mod metadata;
@@ -48,7 +50,7 @@ pub use git_state_store::{GitStateStore, GitStateStoreSpec};
 pub use metadata::metadata_mistakes;
 pub use read::{Kind, read};
 pub use schema::check;
-pub use status::{DestinationStatus, Place, RequestStatus, StoreStatus};
+pub use status::{DestinationStatus, Phase, Place, RequestStatus, StoreStatus};
 pub use team::{Team, TeamSpec};
 pub use vcluster_argocd_cluster_registration::{
     VClusterArgoCDClusterRegistration, VClusterArgoCDClusterRegistrationSpec,
@@ -58,6 +60,7 @@ pub use vcluster_coredns::{VClusterCoredns, VClusterCorednsSpec};
 pub use vcluster_kubeconfig_external_secret::{VClusterKubeconfigExternalSecret, VClusterKubeconfigExternalSecretSpec};
 pub use vcluster_kubeconfig_sync::{VClusterKubeconfigSync, VClusterKubeconfigSyncSpec};
 pub use vcluster_orchestrator::{VClusterOrchestrator, VClusterOrchestratorSpec};
+pub use vcluster_status::{ApplicationStatus, VclusterStatus};
 
 /// The API group of teams, stores and destinations: Kratix's, so that manifests written for it keep
 /// working.

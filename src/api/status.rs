@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -15,6 +16,16 @@ pub mod condition {
     pub const READY: &str = "Ready";
     /// True while another request renders all that this one asks for.
     pub const SUPERSEDED_BY: &str = "SupersededBy";
+    /// Argo CD has applied its Application as it is asked for.
+    pub const ARGO_SYNCED: &str = "ArgoSynced";
+    /// All pods of a virtual cluster are ready, and there are some.
+    pub const PODS_READY: &str = "PodsReady";
+    /// The kubeconfig of a virtual cluster is in the secret store, and in its Secret.
+    pub const KUBECONFIG_AVAILABLE: &str = "KubeconfigAvailable";
+    /// Argo CD knows a virtual cluster.
+    pub const CLUSTER_REGISTERED: &str = "ClusterRegistered";
+    /// Those that say how a request fares: they stand only while that can be seen.
+    pub const HEALTH: [&str; 4] = [ARGO_SYNCED, PODS_READY, KUBECONFIG_AVAILABLE, CLUSTER_REGISTERED];
     /// Nothing is written for it, as its label asks.
     pub const PAUSED: &str = "Paused";
     /// Kratix's names, equal to [`COMMITTED`], for whoever waits on them.
@@ -73,6 +84,40 @@ pub struct RequestStatus {
     /// What the promise itself knows to say.
     #[serde(flatten)]
     pub facts: BTreeMap<String, Value>,
+}
+
+/// How far a virtual cluster has come: the first of these that is so.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The request is being deleted.
+    Deleting,
+    /// Everything of it is healthy.
+    Ready,
+    /// Argo CD has yet to apply its files.
+    Scheduled,
+    /// Its Application is degraded, or fewer than half of its pods are ready.
+    Degraded,
+    /// It has been degraded for 15 minutes.
+    Failed,
+    /// Something of it is not healthy yet.
+    Progressing,
+    /// Nothing is known here of how it runs.
+    Unknown,
+}
+
+impl Phase {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Deleting => "Deleting",
+            Self::Ready => "Ready",
+            Self::Scheduled => "Scheduled",
+            Self::Degraded => "Degraded",
+            Self::Failed => "Failed",
+            Self::Progressing => "Progressing",
+            Self::Unknown => "Unknown",
+        }
+    }
 }
 
 /// Status of a GitStateStore.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::argocd::SyncPolicy;
 use super::fields::{TARGET_STAYS, annotations, free, labels, patterns, stays};
-use super::status::RequestStatus;
+use super::vcluster_status::VclusterStatus;
 
 // No schema defaults: they would hide from a preset what the user left open, and an object read from
 // a cluster and the file it was applied from are to render the same.
@@ -23,14 +23,17 @@ use super::status::RequestStatus;
     singular = "vclusterorchestrator",
     category = "kept",
     namespaced,
-    status = "RequestStatus",
+    status = "VclusterStatus",
     derive = "PartialEq",
     doc = "A virtual cluster with all that belongs to it: namespace, Helm values, kubeconfig, Argo CD project, application and cluster.",
-    printcolumn(name = "VCluster", type_ = "string", json_path = ".spec.name"),
-    printcolumn(name = "Target", type_ = "string", json_path = ".spec.targetNamespace"),
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Commit", type_ = "string", json_path = ".status.commit"),
+    printcolumn(name = "Argo", type_ = "string", json_path = ".status.health.argocd.healthStatus"),
+    printcolumn(name = "Address", type_ = "string", json_path = ".status.endpoints.api"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "VCluster", type_ = "string", json_path = ".spec.name", priority = 1),
+    printcolumn(name = "Target", type_ = "string", json_path = ".status.targetNamespace", priority = 1),
     printcolumn(
         name = "Reason",
         type_ = "string",

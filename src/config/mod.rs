@@ -33,6 +33,9 @@ pub struct Settings {
     pub protected_namespaces: Vec<String>,
     /// What the operator has to do with Argo CD.
     pub argocd: ArgocdSettings,
+    /// Whether the operator says how what was committed fares, as far as its own cluster can tell: what Argo CD, the
+    /// External Secrets Operator and the pods of vclusters say. False where the files are applied to other clusters.
+    pub health: bool,
     /// Settings of the promises.
     pub promises: Promises,
 }
@@ -46,6 +49,7 @@ impl Default for Settings {
             limits: Limits::default(),
             protected_namespaces: ["kube-system", "kube-public", "kube-node-lease"].map(String::from).to_vec(),
             argocd: ArgocdSettings::default(),
+            health: true,
             promises: Promises::default(),
         }
     }

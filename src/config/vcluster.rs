@@ -28,6 +28,8 @@ pub struct VclusterSettings {
     pub base_domain: String,
     /// Argo CD's namespace. Default `argocd`.
     pub argocd_namespace: String,
+    /// Where people look at Argo CD. Statuses link to a vcluster's Application there.
+    pub argocd_url: String,
     /// The cluster that Argo CD deploys to unless told otherwise: its own, `https://kubernetes.default.svc`.
     pub in_cluster_server: String,
     /// The chart of a vcluster.
@@ -99,6 +101,7 @@ impl Default for VclusterSettings {
             protected_namespaces: texts(&["kube-*", "default", "argocd", "external-secrets", "kept", "kept-system"]),
             base_domain: "integratn.tech".into(),
             argocd_namespace: "argocd".into(),
+            argocd_url: "https://argocd.cluster.integratn.tech".into(),
             in_cluster_server: "https://kubernetes.default.svc".into(),
             chart: Chart::default(),
             image: "loft-sh/vcluster-oss".into(),

@@ -49,7 +49,7 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
         }
     };
     write(&object, &context, &api, &verdict).await?;
-    Ok(if verdict.good { Action::await_change() } else { Action::requeue(objects::spread(LOOK, &object)) })
+    Ok(if verdict.is_good() { Action::await_change() } else { Action::requeue(objects::spread(LOOK, &object)) })
 }
 
 /// Admits the destination to the landscape, and has its folders made.
@@ -161,7 +161,7 @@ async fn write(
     context.hub.said(&context.resource.kind, verdict);
     let status = json!({
         "observedGeneration": object.metadata.generation,
-        "conditions": conditions(object, &[READY], verdict, Timestamp::now()),
+        "conditions": conditions(object, &[(READY, verdict)], Timestamp::now()),
     });
-    objects::write_status(api, object, &status).await
+    objects::write_status(api, object, &status, None).await.map(drop)
 }

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use self::state::{PROMISE, State, Usable};
 use super::argocd::{Push, Pushes};
+use super::live::Live;
 use super::progress::{Progress, Stage};
 use super::triggers::Triggers;
 use crate::config::Settings;
@@ -42,10 +43,12 @@ pub(super) enum Step {
 pub(super) struct Hub {
     pub(super) settings: Settings,
     pub(super) writer: String,
-    triggers: Triggers,
+    triggers: Arc<Triggers>,
     events: mpsc::UnboundedSender<Event>,
     heads: Heads,
     pushes: Option<Pushes>,
+    /// Who says how requests fare, if that is asked for.
+    pub(super) live: Option<Arc<Live>>,
     pub(super) metrics: Arc<Metrics>,
     state: Mutex<State>,
 }
@@ -54,15 +57,16 @@ impl Hub {
     pub(super) fn new(
         settings: Settings,
         writer: String,
-        triggers: Triggers,
+        triggers: Arc<Triggers>,
         pushes: Option<Pushes>,
+        live: Option<Arc<Live>>,
         metrics: Arc<Metrics>,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<Event>) {
         let (events, receiver) = mpsc::unbounded_channel();
         let expected = promises::all().iter().map(|promise| (PROMISE, promise.name().to_owned())).collect();
         let state = Mutex::new(State { expected, ..State::default() });
         let heads = Heads::default();
-        (Arc::new(Self { settings, writer, triggers, events, heads, pushes, metrics, state }), receiver)
+        (Arc::new(Self { settings, writer, triggers, events, heads, pushes, live, metrics, state }), receiver)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -168,7 +172,16 @@ impl Hub {
         state.requests.remove(key);
         state.contested.remove(key);
         state.comparing.remove(key);
+        state.vclusters.remove(key);
         state.known.reserve(key, &Set::new());
+        drop(state);
+        self.look_away(key);
+    }
+
+    fn look_away(&self, key: &RequestKey) {
+        if let Some(live) = &self.live {
+            live.forget(key);
+        }
     }
 
     /// A request is there, or has changed: those that have to do with it are looked at again.
@@ -184,8 +197,10 @@ impl Hub {
     pub(super) fn part(&self, key: &RequestKey) {
         let mut state = self.state();
         state.unready.remove(key);
+        state.vclusters.remove(key);
         let concerned = state.known.peers_mut().leave(key);
         drop(state);
+        self.look_away(key);
         for other in &concerned {
             self.look_at(other);
         }
@@ -368,9 +383,7 @@ impl Hub {
     }
 
     fn look_at(&self, key: &RequestKey) {
-        if let Some(promise) = promises::all().iter().find(|p| p.name() == key.promise) {
-            self.triggers.one(&promise.crd().spec.names.kind, Some(&key.namespace), &key.name);
-        }
+        self.triggers.request(key);
     }
 
     /// A remote that fails for a request is looked at as a whole, so that its store says so.

@@ -1,31 +1,31 @@
 //! The one reconcile for every promise: finalizer, street, status.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kube::api::{ApiResource, DynamicObject};
+use kube::api::{Api, ApiResource, DynamicObject};
 use kube::runtime::controller::Action;
-use kube::runtime::events::{Event, EventType, Recorder};
+use kube::runtime::events::EventType;
 use kube::{Client, Resource, ResourceExt};
 use serde_json::json;
 
 use super::hub::{Hub, Step};
+use super::live::health::{self, Health, Sight};
+use super::places::{places, places_of, recorded, standing};
 use super::progress::{Progress, Stage};
 use super::status::{Verdict, conditions, paused};
+use super::story::{self, Story};
 use super::{lingering, objects};
 use crate::api::status::condition::{COMMITTED, KRATIX, READY};
-use crate::api::{self, Place};
+use crate::api::{self, Phase};
 use crate::error::{Explain, Retry};
-use crate::known::{KnownPlace, Site};
-use crate::placement::{Branch, Remote};
 use crate::promises::{Promise, Request};
-use crate::store::{Footprint, Receipt};
-use crate::values::{RelPath, RequestKey, Set, Timestamp};
+use crate::values::{RequestKey, Timestamp};
 
-/// The conditions of a request, all alike for now: what Kratix's users wait for means that the remote
-/// holds the commit.
-const CONDITIONS: [&str; 5] = [COMMITTED, READY, KRATIX[0], KRATIX[1], KRATIX[2]];
+/// The field of a virtual cluster's status that says when it was last written.
+const LAST_RECONCILED: &str = "lastReconciled";
+/// How soon it is looked whether all that says how requests fare is there.
+const SETTLING: Duration = Duration::from_millis(200);
 /// How soon a cause that nothing watches is looked at again.
 const RECHECK: Duration = Duration::from_mins(1);
 
@@ -33,7 +33,7 @@ const RECHECK: Duration = Duration::from_mins(1);
 pub(super) struct Context {
     pub(super) hub: Arc<Hub>,
     pub(super) client: Client,
-    pub(super) recorder: Recorder,
+    pub(super) story: Story,
     pub(super) promise: &'static dyn Promise,
     pub(super) resource: ApiResource,
 }
@@ -70,34 +70,43 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
                 Retry::Recheck | Retry::Soon | Retry::Late => Action::requeue(objects::spread(RECHECK, &object)),
             })
         }
+        Step::Reached(_) if context.hub.live.as_ref().is_some_and(|live| !live.is_settled()) => {
+            Ok(Action::requeue(SETTLING))
+        }
         Step::Reached(progress) => {
-            announce_drift(&object, &context, &request.key).await;
-            write(&object, &context, &api, &verdict(&progress), Some(&progress)).await?;
+            announce_drift(&object, &context, &request.key);
+            let again = write(&object, &context, &api, &verdict(&progress), Some(&progress)).await?;
             if compare && matches!(progress.stage, Stage::Done(_)) {
                 objects::compared(&api, &object).await?;
                 context.hub.compared(&request.key);
             }
-            Ok(Action::requeue(next_look(&object, &context, &progress)))
+            let next = next_look(&object, &context, &progress);
+            Ok(Action::requeue(again.map_or(next, |again| next.min(again))))
         }
     }
 }
 
 /// Leaves everything as it is, and says so.
-async fn pause(object: &DynamicObject, api: &kube::Api<DynamicObject>) -> Result<Action, kube::Error> {
+async fn pause(object: &DynamicObject, api: &Api<DynamicObject>) -> Result<Action, kube::Error> {
     let status = json!({"conditions": paused(object, Timestamp::now())});
-    objects::write_status(api, object, &status).await?;
+    objects::write_status(api, object, &status, None).await?;
     Ok(Action::await_change())
 }
 
-async fn remove(
-    object: &DynamicObject,
-    context: &Context,
-    api: &kube::Api<DynamicObject>,
-) -> Result<Action, kube::Error> {
+async fn remove(object: &DynamicObject, context: &Context, api: &Api<DynamicObject>) -> Result<Action, kube::Error> {
     if !objects::is_held(object) {
         return Ok(Action::await_change());
     }
     let request = bare(object, context.promise);
+    if context.promise.makes_vcluster() {
+        let status = json!({"phase": Phase::Deleting, "message": "its files are being removed"});
+        if !has_phase(object, Phase::Deleting)
+            && objects::write_status(api, object, &status, Some(LAST_RECONCILED)).await?
+        {
+            // That is a change, which is looked at.
+            return Ok(Action::requeue(RECHECK));
+        }
+    }
     if objects::is_abandoned(object) {
         tracing::warn!(request = %request.key, "let go without removing its files, as its annotation asks");
         objects::release(api, object).await?;
@@ -114,6 +123,7 @@ async fn remove(
                 write(object, context, api, &verdict, Some(&progress)).await?;
                 return Ok(Action::requeue(lingering::LOOK_AGAIN));
             }
+            tell_of_volumes(object, context);
             objects::release(api, object).await?;
             context.hub.forget(&request.key);
             Ok(Action::await_change())
@@ -134,6 +144,28 @@ async fn remove(
         }
         Step::Waiting | Step::Refused(_) => Ok(Action::requeue(RECHECK)),
     }
+}
+
+/// Names the volumes that outlive a virtual cluster: nobody else does.
+fn tell_of_volumes(object: &DynamicObject, context: &Context) {
+    let namespace = object.data.pointer("/status/targetNamespace").and_then(|namespace| namespace.as_str());
+    if let (Some(namespace), Some(live)) = (namespace, &context.hub.live)
+        && context.promise.makes_vcluster()
+    {
+        let volumes = live.volumes(namespace);
+        if !volumes.is_empty() {
+            let note = format!(
+                "these PersistentVolumes of {namespace} stay, with their data, as their reclaim policy is Retain. To \
+                 remove them: kubectl delete persistentvolume {}",
+                volumes.join(" ")
+            );
+            context.tell(object, EventType::Warning, "VolumesRemain", note);
+        }
+    }
+}
+
+fn has_phase(object: &DynamicObject, phase: Phase) -> bool {
+    object.data.pointer("/status/phase").is_some_and(|current| *current == json!(phase))
 }
 
 /// A request's name.
@@ -181,24 +213,91 @@ fn next_look(object: &DynamicObject, context: &Context, progress: &Progress) -> 
     }
 }
 
-async fn announce_drift(object: &DynamicObject, context: &Context, request: &RequestKey) {
+/// Tells of what others had changed.
+fn announce_drift(object: &DynamicObject, context: &Context, request: &RequestKey) {
     let drift: Vec<String> = context.hub.take_drift(request).iter().map(ToString::to_string).collect();
-    if drift.is_empty() {
-        return;
-    }
-    let event = Event {
-        type_: EventType::Warning,
-        reason: "DriftRepaired".into(),
-        note: Some(format!("changed by others and put back: {}", few(&drift))),
-        action: "Commit".into(),
-        secondary: None,
-    };
-    if let Err(error) = context.recorder.publish(&event, &object.object_ref(&context.resource)).await {
-        tracing::debug!(%error, "event not written");
+    if !drift.is_empty() {
+        let note = format!("changed by others and put back: {}", few(&drift));
+        context.tell(object, EventType::Warning, "DriftRepaired", note);
     }
 }
 
-/// As many paths as the API server takes in an event, which is 1,024 bytes.
+/// Writes what is true now; places that are not yet confirmed elsewhere stay listed. Answers when it will be otherwise
+/// although nothing changes.
+async fn write(
+    object: &DynamicObject,
+    context: &Context,
+    api: &Api<DynamicObject>,
+    committed: &Verdict,
+    progress: Option<&Progress>,
+) -> Result<Option<Duration>, kube::Error> {
+    let hub = &context.hub;
+    let key = key_of(object, context.promise);
+    hub.said_of(&key, &context.resource.kind, committed);
+    let before = places_of(object);
+    let after = match progress {
+        Some(progress) => places(progress, &before, hub),
+        None => standing(before.clone(), hub),
+    };
+    let health = context.health(object, &key, progress);
+    let ready = health.verdict.as_ref().filter(|_| committed.is_good()).unwrap_or(committed);
+    let kratix = [(KRATIX[0], committed), (KRATIX[1], committed), (KRATIX[2], committed)];
+    let parts = health.conditions.iter().map(|(type_, verdict)| (*type_, verdict));
+    let said: Vec<_> = [(COMMITTED, committed), (READY, ready)].into_iter().chain(kratix).chain(parts).collect();
+    let mut status = json!({
+        "observedGeneration": object.metadata.generation,
+        "conditions": conditions(object, &said, Timestamp::now()),
+        "places": after,
+    });
+    let shown = after.iter().find(|p| !p.abandoned && !p.commit.is_empty()).map(|p| p.commit.clone());
+    status["commit"] = json!(shown.as_deref().map(api::status::short_commit));
+    for (field, value) in progress.iter().flat_map(|progress| &progress.desired.facts).chain(&health.fields) {
+        status[field] = value.clone();
+    }
+    let stamp = health.vcluster.is_some().then_some(LAST_RECONCILED);
+    hub.fares(&key, health.vcluster);
+    if objects::write_status(api, object, &status, stamp).await? {
+        for (type_, reason, note) in story::told(object, &status) {
+            context.tell(object, type_, &reason, note);
+        }
+    }
+    Ok(health.again)
+}
+
+impl Context {
+    /// How a request fares.
+    fn health(&self, object: &DynamicObject, key: &RequestKey, progress: Option<&Progress>) -> Health {
+        let sight = match (&self.hub.live, progress) {
+            (None, _) => Sight::default(),
+            (Some(live), Some(progress)) if !objects::is_leaving(object) => {
+                live.observe(key, &progress.desired.observed)
+            }
+            // It is refused, or leaving, and what was there still runs.
+            (Some(live), _) => live.glance(key),
+        };
+        if !self.promise.makes_vcluster() {
+            return health::of_request(&sight);
+        }
+        let mut health = health::of_vcluster(&sight, since(object), Timestamp::now());
+        if objects::is_leaving(object) {
+            health.fields.insert("phase".to_owned(), json!(Phase::Deleting));
+            health.vcluster.iter_mut().for_each(|vcluster| vcluster.phase = Phase::Deleting.name());
+        }
+        health
+    }
+
+    /// Adds to the story of an object.
+    fn tell(&self, object: &DynamicObject, type_: EventType, reason: &str, note: String) {
+        self.story.tell(object.object_ref(&self.resource), type_, reason, note);
+    }
+}
+
+/// Since when it has been degraded.
+fn since(object: &DynamicObject) -> Option<Timestamp> {
+    object.data.pointer("/status/health/degradedSince")?.as_str()?.parse().ok()
+}
+
+/// As many paths as an event takes.
 fn few(paths: &[String]) -> String {
     let mut text = String::new();
     for (at, path) in paths.iter().enumerate() {
@@ -211,131 +310,6 @@ fn few(paths: &[String]) -> String {
         text.push_str(path);
     }
     text
-}
-
-/// Writes what is true now; places that are not yet confirmed elsewhere stay listed.
-async fn write(
-    object: &DynamicObject,
-    context: &Context,
-    api: &kube::Api<DynamicObject>,
-    verdict: &Verdict,
-    progress: Option<&Progress>,
-) -> Result<(), kube::Error> {
-    context.hub.said_of(&key_of(object, context.promise), &context.resource.kind, verdict);
-    let before = places_of(object);
-    let after = match progress {
-        Some(progress) => places(progress, &before, context),
-        None => standing(before.clone(), context),
-    };
-    let mut status = json!({
-        "observedGeneration": object.metadata.generation,
-        "conditions": conditions(object, &CONDITIONS, verdict, Timestamp::now()),
-        "places": after,
-    });
-    let shown = after.iter().find(|p| !p.abandoned && !p.commit.is_empty()).map(|p| p.commit.clone());
-    status["commit"] = json!(shown.as_deref().map(api::status::short_commit));
-    if let Some(progress) = progress {
-        for (key, value) in &progress.desired.facts {
-            status[key] = value.clone();
-        }
-    }
-    objects::write_status(api, object, &status).await
-}
-
-fn places_of(object: &DynamicObject) -> Vec<Place> {
-    let places = object.data.pointer("/status/places").cloned();
-    places.and_then(|p| serde_json::from_value(p).ok()).unwrap_or_default()
-}
-
-/// The places of before, of which those whose destination went are dropped or marked.
-fn standing(before: Vec<Place>, context: &Context) -> Vec<Place> {
-    before
-        .into_iter()
-        .filter_map(|mut place| {
-            match context.hub.was_retired(&place.destination) {
-                Some(false) => return None,
-                Some(true) => place.abandoned = true,
-                None => {}
-            }
-            Some(place)
-        })
-        .collect()
-}
-
-/// What the remotes hold: the confirmed places, those of before in branches that did not answer well,
-/// and those that were left behind.
-fn places(progress: &Progress, before: &[Place], context: &Context) -> Vec<Place> {
-    let mut places = Vec::new();
-    for (branch, change) in &progress.desired.changes {
-        let Some(receipt) = progress.receipt(branch) else { continue };
-        for (root, wanted) in &change.roots {
-            places.extend(wanted.iter().map(|place| confirmed(branch, root, place, receipt, before, context)));
-        }
-    }
-    let done = matches!(progress.stage, Stage::Done(_));
-    let named: BTreeSet<(String, String, String)> = places.iter().map(identity).collect();
-    for place in standing(before.to_vec(), context) {
-        let written =
-            progress.receipts.iter().any(|(b, _)| b.name == place.branch && b.remote == Remote::new(&place.repository));
-        if !named.contains(&identity(&place)) && (place.abandoned || !done && !written) {
-            places.push(place);
-        }
-    }
-    places
-}
-
-fn identity(place: &Place) -> (String, String, String) {
-    (place.repository.clone(), place.branch.clone(), place.path.clone())
-}
-
-fn confirmed(
-    branch: &Branch,
-    root: &RelPath,
-    place: &crate::store::Place,
-    receipt: &Receipt,
-    before: &[Place],
-    context: &Context,
-) -> Place {
-    let path = match &place.footprint {
-        Footprint::Exclusive { dir, .. } => root.join(dir),
-        Footprint::Fragment { file, .. } => root.join(file),
-        Footprint::Shared { .. } => root.join(&context.hub.path_of(&place.destination)),
-    };
-    let mut next = Place {
-        destination: place.destination.clone(),
-        path: path.to_string(),
-        repository: branch.remote.to_string(),
-        branch: branch.name.clone(),
-        store_path: Some(root.to_string()),
-        directories: place.directories.iter().cloned().collect(),
-        commit: receipt.commit.clone(),
-        pushed_at: Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(receipt.at)),
-        abandoned: false,
-    };
-    // The commit that last changed these files is known already: another request's says nothing here.
-    let old = before.iter().find(|p| identity(p) == identity(&next) && !p.commit.is_empty() && !p.abandoned);
-    if let Some(old) = old.filter(|_| receipt.files_changed == 0) {
-        next.commit.clone_from(&old.commit);
-        next.pushed_at.clone_from(&old.pushed_at);
-    }
-    next
-}
-
-/// Where the object's own status says that its files lie.
-fn recorded(object: &DynamicObject) -> Vec<KnownPlace> {
-    places_of(object)
-        .into_iter()
-        .filter(|p| !p.abandoned)
-        .filter_map(|place| {
-            let branch = Branch { remote: Remote::new(&place.repository), name: place.branch };
-            let root = RelPath::lenient(place.store_path.as_deref().unwrap_or_default()).ok()?;
-            let mut directories: Set<String> = place.directories.into_iter().collect();
-            if directories.is_empty() {
-                directories.insert(String::new());
-            }
-            Some(KnownPlace { destination: place.destination, directories, site: Site { branch, root } })
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -7,12 +7,16 @@ mod destinations;
 mod hub;
 mod lifecycle;
 mod lingering;
+mod live;
 mod objects;
+mod places;
 mod progress;
 mod status;
 mod stores;
+mod story;
 mod triggers;
 mod vitals;
+mod watch;
 
 use std::collections::HashSet;
 use std::future::Future;
@@ -24,7 +28,6 @@ use futures::future::join_all;
 use futures::{FutureExt, StreamExt};
 use kube::api::{Api, ApiResource, DynamicObject, ListParams};
 use kube::runtime::controller::{Action, Config, Controller};
-use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::{WatchStreamExt, reflector, watcher};
 use kube::{Client, ResourceExt};
 
@@ -33,6 +36,8 @@ use crate::config::Settings;
 use crate::promises::{self, Promise};
 use crate::telemetry::http;
 use hub::Hub;
+use live::Live;
+use story::Story;
 use triggers::{Listener, Triggers};
 use vitals::Vitals;
 
@@ -105,8 +110,10 @@ pub async fn run(
         })
         .collect();
 
-    let pushes = argocd::start(client.clone(), &settings.argocd);
-    let (hub, mut answers) = Hub::new(settings, writer, triggers, pushes, vitals.metrics.clone());
+    let triggers = Arc::new(triggers);
+    let live = settings.health.then(|| Live::start(&client, &settings, triggers.clone()));
+    let pushes = argocd::start(&client, &settings.argocd, live.as_ref());
+    let (hub, mut answers) = Hub::new(settings, writer, triggers, pushes, live, vitals.metrics.clone());
     hub.expect(names(&client, &store_kind, &vitals).await?, names(&client, &destination_kind, &vitals).await?);
     let bookkeeping = tokio::spawn({
         let hub = hub.clone();
@@ -119,7 +126,7 @@ pub async fn run(
 
     vitals.meet(hub.clone(), bookkeeping.abort_handle());
     let stop = stop.shared();
-    let recorder = Recorder::new(client.clone(), Reporter { controller: "kept".into(), instance: None });
+    let story = Story::start(client.clone());
     let serving = Serving { client: client.clone(), vitals, stop: stop.clone() };
     let stores = Context { hub: hub.clone(), client: client.clone(), resource: store_kind.clone() };
     let destinations = Context { hub: hub.clone(), client: client.clone(), resource: destination_kind.clone() };
@@ -138,8 +145,8 @@ pub async fn run(
             .boxed(),
     ];
     for (promise, resource, listener) in requests {
-        let (client, recorder) = (client.clone(), recorder.clone());
-        let context = lifecycle::Context { hub: hub.clone(), client, recorder, promise, resource: resource.clone() };
+        let (client, story) = (client.clone(), story.clone());
+        let context = lifecycle::Context { hub: hub.clone(), client, story, promise, resource: resource.clone() };
         let hub = hub.clone();
         let meet = move |event: &_, present: &_| meet(&hub, promise, event, present);
         let run = serving.run(resource, listener, lifecycle::reconcile, context, meet);

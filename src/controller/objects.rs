@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use jiff::Unit;
 use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
+
+use crate::values::Timestamp;
 
 /// On requests, Destinations and stores: holds them until what they stand for is cleaned up.
 pub(super) const FINALIZER: &str = "kept.integratn.tech/cleanup";
@@ -91,20 +94,25 @@ async fn set_finalizers(api: &Api<DynamicObject>, object: &DynamicObject, wanted
     api.patch_metadata(&object.name_any(), &PatchParams::default(), &Patch::Merge(&patch)).await.map(drop)
 }
 
-/// Writes the status if it differs from what the object has.
+/// Writes the status if it differs from what the object has, and then the time into its field `stamp`. Whether it was
+/// written.
 pub(super) async fn write_status(
     api: &Api<DynamicObject>,
     object: &DynamicObject,
     status: &Value,
-) -> Result<(), kube::Error> {
+    stamp: Option<&str>,
+) -> Result<bool, kube::Error> {
     let current = object.data.get("status").cloned().unwrap_or_default();
-    let Some(patch) = merge_patch(&current, status) else { return Ok(()) };
+    let Some(mut patch) = merge_patch(&current, status) else { return Ok(false) };
+    if let Some(stamp) = stamp {
+        patch[stamp] = json!(Timestamp::now().round(Unit::Second).unwrap_or_default());
+    }
     // What was compared may be older than what the API server has: then its newer version is on its way
     // here, and will be looked at.
     let patch = json!({"metadata": {"resourceVersion": object.resource_version()}, "status": patch});
     match api.patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(&patch)).await {
-        Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
-        other => other.map(drop),
+        Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(false),
+        other => other.map(|_| true),
     }
 }
 
@@ -114,12 +122,25 @@ fn merge_patch(current: &Value, wanted: &Value) -> Option<Value> {
     let (Value::Object(current), Value::Object(wanted)) = (current, wanted) else {
         return (current != wanted).then(|| wanted.clone());
     };
-    let patch: serde_json::Map<String, Value> = wanted
-        .iter()
-        .filter(|(key, value)| current.get(*key).unwrap_or(&Value::Null) != *value)
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
+    let mut patch = serde_json::Map::new();
+    for (key, wanted) in wanted {
+        let current = current.get(key).unwrap_or(&Value::Null);
+        if current != wanted {
+            let mut wanted = wanted.clone();
+            clear(current, &mut wanted);
+            patch.insert(key.clone(), wanted);
+        }
+    }
     (!patch.is_empty()).then_some(Value::Object(patch))
+}
+
+/// Within a field that kept writes all of it is kept's own: what is not wanted any more is taken out.
+fn clear(current: &Value, wanted: &mut Value) {
+    if let (Value::Object(current), Value::Object(wanted)) = (current, wanted) {
+        for (key, current) in current {
+            clear(current, wanted.entry(key).or_insert(Value::Null));
+        }
+    }
 }
 
 /// Spreads waits so that many objects do not come back at once: 90 % to 110 %.
@@ -146,4 +167,22 @@ pub(super) fn unfold(object: &DynamicObject) -> DynamicObject {
 /// The object as plain data, as the API server sent it.
 pub(super) fn plain(object: &DynamicObject) -> Value {
     serde_json::to_value(object).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::merge_patch;
+
+    #[test]
+    fn a_patch_says_what_differs_and_takes_out_what_went() {
+        let current = json!({"a": 1, "theirs": 2, "health": {"pods": {"ready": 1, "total": 2}, "since": "t"}});
+        assert_eq!(merge_patch(&current, &json!({"a": 1, "gone": null})), None);
+        let wanted = json!({"a": 1, "health": {"pods": {"ready": 2, "total": 2}}});
+        let patch = json!({"health": {"pods": {"ready": 2, "total": 2}, "since": null}});
+        assert_eq!(merge_patch(&current, &wanted), Some(patch));
+        assert_eq!(merge_patch(&current, &json!({"health": null})), Some(json!({"health": null})));
+        assert_eq!(merge_patch(&json!(null), &json!({"a": 1})), Some(json!({"a": 1})));
+    }
 }

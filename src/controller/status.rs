@@ -5,7 +5,7 @@ use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
 use crate::api;
-use crate::api::status::condition::{PAUSED, SUPERSEDED_BY};
+use crate::api::status::condition::{HEALTH, PAUSED, SUPERSEDED_BY};
 use crate::values::Timestamp;
 
 /// Longer messages are cut: etcd and people have limits.
@@ -14,8 +14,8 @@ const LONGEST_MESSAGE: usize = 2048;
 /// What there is to say of an object.
 #[derive(Clone, Debug)]
 pub(super) struct Verdict {
-    /// Whether all is well.
-    pub(super) good: bool,
+    /// Whether all is well, as conditions say it: `True`, `False` or `Unknown`.
+    status: &'static str,
     /// A stable CamelCase word.
     pub(super) reason: &'static str,
     /// A sentence for people.
@@ -25,25 +25,39 @@ pub(super) struct Verdict {
 impl Verdict {
     /// All is well.
     pub(super) fn good(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { good: true, reason, message: message.into() }
+        Self { status: "True", reason, message: message.into() }
     }
 
     /// Something is wrong.
     pub(super) fn bad(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { good: false, reason, message: message.into() }
+        Self { status: "False", reason, message: message.into() }
+    }
+
+    /// It cannot be known.
+    pub(super) fn unknown(reason: &'static str, message: impl Into<String>) -> Self {
+        Self { status: "Unknown", reason, message: message.into() }
+    }
+
+    /// Whether all is well.
+    pub(super) fn is_good(&self) -> bool {
+        self.status == "True"
     }
 }
 
-/// The object's conditions with those of `types` set to `verdict`, and others left as they are;
-/// [`SUPERSEDED_BY`] stands only while it is the reason of the others.
-pub(super) fn conditions(object: &DynamicObject, types: &[&str], verdict: &Verdict, now: Timestamp) -> Value {
+/// The object's conditions with those that are said now, and others left as they are; [`SUPERSEDED_BY`] stands only
+/// while it is a reason, and those of [`HEALTH`] only while they are said.
+pub(super) fn conditions(object: &DynamicObject, said: &[(&str, &Verdict)], now: Timestamp) -> Value {
     let mut conditions = conditions_of(object);
-    let superseded = verdict.reason == SUPERSEDED_BY;
-    conditions.retain(|condition| condition.type_ != PAUSED && (superseded || condition.type_ != SUPERSEDED_BY));
-    for type_ in types.iter().chain(superseded.then_some(&SUPERSEDED_BY)) {
+    let superseded = said.iter().find(|(_, verdict)| verdict.reason == SUPERSEDED_BY);
+    let superseded = superseded.map(|(_, verdict)| Verdict { status: "True", ..(*verdict).clone() });
+    let passing = |type_: &str| type_ == PAUSED || type_ == SUPERSEDED_BY || HEALTH.contains(&type_);
+    let is_said =
+        |type_: &str| said.iter().any(|(said, _)| *said == type_) || type_ == SUPERSEDED_BY && superseded.is_some();
+    conditions.retain(|condition| is_said(&condition.type_) || !passing(&condition.type_));
+    for (type_, verdict) in said.iter().copied().chain(superseded.as_ref().map(|verdict| (SUPERSEDED_BY, verdict))) {
         let next = Condition {
-            type_: (*type_).to_owned(),
-            status: if verdict.good || *type_ == SUPERSEDED_BY { "True" } else { "False" }.to_owned(),
+            type_: type_.to_owned(),
+            status: verdict.status.to_owned(),
             reason: verdict.reason.to_owned(),
             message: cut(&verdict.message),
             observed_generation: object.metadata.generation,
@@ -71,7 +85,7 @@ pub(super) fn paused(object: &DynamicObject, now: Timestamp) -> Value {
     json!(conditions)
 }
 
-fn conditions_of(object: &DynamicObject) -> Vec<Condition> {
+pub(super) fn conditions_of(object: &DynamicObject) -> Vec<Condition> {
     let conditions = object.data.pointer("/status/conditions").cloned();
     conditions.and_then(|found| serde_json::from_value(found).ok()).unwrap_or_default()
 }

@@ -77,7 +77,7 @@ async fn users_of(client: &Client, store: &str) -> Result<Vec<String>, kube::Err
 fn in_use(users: &[String], verdict: &Verdict) -> String {
     let text =
         format!("cannot be deleted while destinations name it: {}. Delete or change them first", users.join(", "));
-    if verdict.good { text } else { format!("{text} ({})", verdict.message) }
+    if verdict.is_good() { text } else { format!("{text} ({})", verdict.message) }
 }
 
 /// Reads the Secrets, reaches the remote, and reads the records if that has not been done.
@@ -136,10 +136,10 @@ async fn write(
     context.hub.said(&context.resource.kind, verdict);
     let mut status = json!({
         "observedGeneration": object.metadata.generation,
-        "conditions": conditions(object, &[READY], verdict, Timestamp::now()),
+        "conditions": conditions(object, &[(READY, verdict)], Timestamp::now()),
     });
-    if let Some(store) = found.filter(|_| verdict.good) {
+    if let Some(store) = found.filter(|_| verdict.is_good()) {
         status["url"] = json!(store.branch.remote.to_string());
     }
-    objects::write_status(api, object, &status).await
+    objects::write_status(api, object, &status, None).await.map(drop)
 }

@@ -7,6 +7,9 @@ use kube::api::{ApiResource, DynamicObject};
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{broadcast, mpsc};
 
+use crate::promises;
+use crate::values::RequestKey;
+
 /// How many "look at everything" signals may wait; one is enough, as a late one covers all before it.
 const PENDING: usize = 16;
 
@@ -46,6 +49,13 @@ impl Triggers {
             let mut object = ObjectRef::new_with(name, inbox.resource.clone());
             object.namespace = namespace.map(str::to_owned);
             let _ = inbox.one.send(object);
+        }
+    }
+
+    /// Has one request looked at.
+    pub(super) fn request(&self, key: &RequestKey) {
+        if let Some(promise) = promises::all().iter().find(|promise| promise.name() == key.promise) {
+            self.one(&promise.crd().spec.names.kind, Some(&key.namespace), &key.name);
         }
     }
 

@@ -200,6 +200,11 @@ impl Known {
         self.places.get(request).map_or(&[], Vec::as_slice)
     }
 
+    /// The requests of which something is recorded.
+    pub fn requests(&self) -> impl Iterator<Item = &RequestKey> {
+        self.places.iter().filter(|(_, places)| !places.is_empty()).map(|(request, _)| request)
+    }
+
     /// The identities that a request holds, or is about to.
     pub fn claims(&self, request: &RequestKey) -> impl Iterator<Item = &Claim> {
         self.recorded.of(request).chain(self.reserved.of(request))

@@ -2,6 +2,7 @@
 //! YAML, out (read alike by YAML 1.1 and 1.2 readers) and in (with line numbers).
 
 pub(crate) mod object;
+mod observed;
 pub mod read;
 pub mod write;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::values::{RelPath, RequestKey, Set};
+pub use observed::{Observed, ObservedKind, ObservedObject, VirtualCluster};
 
 /// The content of one rendered file, before policy has seen it.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +42,8 @@ pub struct Output {
     pub parts: BTreeMap<String, Part>,
     /// Requests that this one renders all of: what they had, recorded or left by Kratix, goes with its commit.
     pub supersedes: Set<RequestKey>,
+    /// The virtual cluster that its files make.
+    pub vcluster: Option<VirtualCluster>,
 }
 
 /// A part of a request, as if it were a request of its own.

@@ -65,7 +65,7 @@ impl Checked {
 /// Stamps labels, serialises and applies every rule; all violations are reported together, each
 /// with the file's path as its field.
 pub fn check(request: &RequestKey, output: Output, settings: &Settings) -> Result<Checked, Invalid> {
-    let Output { mut files, claims, parts, supersedes, facts: _, notes: _ } = output;
+    let Output { mut files, claims, parts, supersedes, facts: _, notes: _, vcluster: _ } = output;
     for (path, content) in &mut files {
         if let Content::Object(object) = content {
             let part = path.directory().and_then(|directory| parts.get(directory));

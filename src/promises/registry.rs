@@ -53,6 +53,11 @@ pub trait Promise: Send + Sync {
         false
     }
 
+    /// Whether what it makes is a virtual cluster, whose status says how far it has come.
+    fn makes_vcluster(&self) -> bool {
+        false
+    }
+
     /// Plans and renders. Pure: the same request, settings and memory give the same output.
     fn render(&self, request: &Request, settings: &Settings, known: &Known) -> Result<Output, Refusal>;
 

@@ -133,6 +133,11 @@ const PUSH: &str = "15m0s";
 /// which must not be `notesPlain`: the server adds notes of its own to a new item.
 const PROPERTIES: [&str; 5] = ["argocd-config", "argocd-name", "argocd-server", "kubeconfig", "notesPlain"];
 
+/// The name under which Argo CD knows a vcluster.
+pub(super) fn argocd_name(vcluster: &str) -> String {
+    format!("vcluster-{vcluster}")
+}
+
 /// The `PushSecret` of a property.
 fn object_name(vcluster: &str, property: &str) -> String {
     format!("vcluster-{vcluster}-{}", property.to_ascii_lowercase())
@@ -149,7 +154,7 @@ pub(super) fn files(plan: &Plan) -> BTreeMap<RelPath, Content> {
 fn push_secret(plan: &Plan, property: &str) -> Value {
     let text = match property {
         "argocd-config" => ARGOCD_CONFIG.to_owned(),
-        "argocd-name" => format!("vcluster-{}", plan.name),
+        "argocd-name" => argocd_name(&plan.name),
         "argocd-server" => plan.server.clone(),
         "kubeconfig" => "{{ .config }}".to_owned(),
         _ => NOTES.to_owned(),

@@ -1,4 +1,5 @@
-//! Metrics, in Prometheus' conventions. Labels are kinds, stores, reasons and results: never a request's name.
+//! Metrics, in Prometheus' conventions. Labels are kinds, stores, reasons and results; only virtual clusters, of which
+//! there are few, are named.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -51,6 +52,25 @@ pub struct Snapshot {
     pub stores: Vec<(String, bool, usize)>,
     /// How many requests of a kind are in a phase.
     pub requests: Vec<(String, &'static str, usize)>,
+    /// How each virtual cluster fares, by the namespace and name of its request.
+    pub vclusters: Vec<(String, String, Vcluster)>,
+    /// How many requests are gone whose files are not; absent before that is known.
+    pub orphans: Option<usize>,
+}
+
+/// How a virtual cluster fares. What cannot be seen is absent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vcluster {
+    /// Its phase, as its status says.
+    pub phase: &'static str,
+    /// Whether all of it is well.
+    pub is_ready: bool,
+    /// Its ready pods, of all.
+    pub pods: Option<(usize, usize)>,
+    /// Whether its Application is synced, and whether it is healthy.
+    pub argocd: Option<(bool, bool)>,
+    /// The healthy Applications in it, of all.
+    pub applications: Option<(usize, usize)>,
 }
 
 impl Default for Metrics {
@@ -174,6 +194,7 @@ impl Metrics {
         // Writing to a string does not fail.
         let _ = text::encode_registry(&mut page, &self.registry);
         let _ = text::encode_registry(&mut page, &gauges(now));
+        let _ = text::encode_registry(&mut page, &vclusters(now));
         let _ = text::encode_registry(&mut page, &self.process());
         let _ = text::encode_eof(&mut page);
         page
@@ -211,6 +232,46 @@ fn gauges(now: &Snapshot) -> Registry {
     all.register("store_ready", "Whether the store can be read and written: 1 or 0", ready);
     all.register("store_queue_requests", "Requests that wait for an answer of the store", waiting);
     all.register("requests", "Requests by kind, and by what has become of them", requests);
+    if let Some(number) = now.orphans {
+        let orphans: Gauge<i64> = Gauge::default();
+        orphans.set(count(number));
+        all.register("orphans", "Requests that are gone although their files are not", orphans);
+    }
+    all
+}
+
+/// Under the names that dashboards of such platforms have.
+fn vclusters(now: &Snapshot) -> Registry {
+    type Series = (&'static str, &'static str, fn(&Vcluster) -> Option<usize>);
+    const SERIES: [Series; 7] = [
+        ("ready", "Whether all of the virtual cluster is healthy: 1 or 0", |v| Some(v.is_ready.into())),
+        ("pods_ready", "Pods of the virtual cluster that are ready", |v| v.pods.map(|(ready, _)| ready)),
+        ("pods_total", "Pods of the virtual cluster that have not ended", |v| v.pods.map(|(_, total)| total)),
+        ("argocd_synced", "Whether its Application is synced: 1 or 0", |v| v.argocd.map(|(synced, _)| synced.into())),
+        ("argocd_healthy", "Whether its Application is healthy: 1 or 0", |v| v.argocd.map(|(_, well)| well.into())),
+        ("subapps_healthy", "Applications in it that are healthy", |v| v.applications.map(|(ready, _)| ready)),
+        ("subapps_total", "Applications in it", |v| v.applications.map(|(_, total)| total)),
+    ];
+    let mut all = Registry::with_prefix("platform_vcluster");
+    if now.vclusters.is_empty() {
+        return all;
+    }
+    let labels = |namespace: &String, name: &String| [("name", name.clone()), ("namespace", namespace.clone())];
+    let phases: Gauges<3> = Gauges::default();
+    for (namespace, name, fares) in &now.vclusters {
+        let [name, namespace] = labels(namespace, name);
+        phases.get_or_create(&[name, namespace, ("phase", fares.phase.to_owned())]).set(1);
+    }
+    all.register("phase_info", "The phase of the virtual cluster", phases);
+    for (series, help, value) in SERIES {
+        let gauges: Gauges<2> = Gauges::default();
+        for (namespace, name, fares) in &now.vclusters {
+            if let Some(value) = value(fares) {
+                gauges.get_or_create(&labels(namespace, name)).set(value.try_into().unwrap_or(i64::MAX));
+            }
+        }
+        all.register(series, help, gauges);
+    }
     all
 }
 

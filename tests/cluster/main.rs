@@ -32,6 +32,7 @@ mod crashes;
 mod drift;
 mod failures;
 mod git;
+mod health;
 mod kubeconfig;
 mod life;
 mod looking;

@@ -10,6 +10,10 @@ use regex::Regex;
 
 use crate::manifests::{destination, secret_with, team};
 use crate::support::World;
+use crate::vclusters::vcluster;
+
+/// Has an object go without its files.
+const ABANDON: &str = "kept.integratn.tech/abandon";
 
 impl World {
     /// What the operator answers: the status, the head in lower case, and the body.
@@ -33,6 +37,11 @@ impl World {
             let (code, _, said) = self.ask("/readyz");
             (code == status && said.contains(text)).then_some(said)
         })
+    }
+
+    /// The page of metrics.
+    pub fn page(&self) -> String {
+        self.ask("/metrics").2
     }
 
     /// The value of a series, written as the page does.
@@ -96,6 +105,12 @@ fn metrics_follow_what_happens_and_keep_secrets() {
     world.apply(&team("default", "payments", "Pay"));
     world.counts("kept_request_confirmation_seconds_count{kind=\"Team\"}", 2.0);
 
+    assert_eq!(world.metric("kept_orphans"), Some(0.0));
+    world.kubectl(&["create", "namespace", "platform-requests"]);
+    world.kubectl(&["label", "destination", "host", "capability.vcluster=true"]);
+    world.apply(&vcluster("media", ""));
+    world.counts("platform_vcluster_ready{name=\"media\",namespace=\"platform-requests\"}", 0.0);
+
     world.pre_receive("state", "exit 1");
     world.apply(&team("default", "refused", "Refused"));
     world.wait_reason("team refused", "PushRejected");
@@ -129,6 +144,18 @@ fn metrics_follow_what_happens_and_keep_secrets() {
     world.apply(&world.secret());
     world.kubectl(&["annotate", "gitstatestore", "state", "look=2", "--overwrite"]);
     world.readyz(200, "ready");
+
+    // One that goes without its files.
+    world.kubectl(&[
+        "annotate",
+        "vclusterorchestrator",
+        "media",
+        "-n",
+        "platform-requests",
+        &format!("{ABANDON}=true"),
+    ]);
+    world.kubectl(&["delete", "vclusterorchestrator", "media", "-n", "platform-requests"]);
+    world.counts("kept_orphans", 1.0);
     world.kubectl(&["delete", "team", "payments"]);
     world.kubectl(&["delete", "destination", "host"]);
     world.kubectl(&["delete", "gitstatestore", "state"]);
@@ -140,7 +167,7 @@ fn metrics_follow_what_happens_and_keep_secrets() {
 /// The metrics that the dashboard and the alerts ask for.
 fn asked() -> BTreeSet<String> {
     let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy");
-    let name = Regex::new(r"\b(?:kept|process)_[a-z_]+\b").expect("a pattern");
+    let name = Regex::new(r"\b(?:kept|process|platform_vcluster)_[a-z_]+\b").expect("a pattern");
     let mut names = BTreeSet::new();
     for file in ["dashboards/kept.json", "alerts/kept.yaml"] {
         let text = fs::read_to_string(deploy.join(file)).expect("a file");

@@ -8,7 +8,7 @@ use crate::manifests::destination;
 use crate::support::World;
 
 /// A namespace for requests, a repository and a destination for virtual clusters.
-fn platform(world: &mut World) {
+pub fn platform(world: &mut World) {
     world.repository("state");
     world.kubectl(&["create", "namespace", "platform-requests"]);
     world.apply(&(world.secret() + &world.store("state", "") + &destination("host", "state", "host", "")));
@@ -24,7 +24,7 @@ fn example(name: &str) -> String {
 }
 
 /// A request with an address from a subnet.
-fn vcluster(name: &str, more: &str) -> String {
+pub fn vcluster(name: &str, more: &str) -> String {
     format!(
         "apiVersion: platform.integratn.tech/v1alpha1\nkind: VClusterOrchestrator\nmetadata: {{name: {name}, namespace: platform-requests}}\nspec:\n  name: {name}\n  exposure: {{subnet: 10.0.4.0/24{more}}}\n---\n"
     )
@@ -32,12 +32,12 @@ fn vcluster(name: &str, more: &str) -> String {
 
 impl World {
     /// Where a request's files lie, and which.
-    fn rendered(&self, namespace: &str, promise: &str, name: &str) -> Vec<String> {
+    pub fn rendered(&self, namespace: &str, promise: &str, name: &str) -> Vec<String> {
         let at = format!("host/resources/{namespace}/{promise}/{name}/");
         self.files("state", "main").iter().filter_map(|file| file.strip_prefix(&at).map(str::to_owned)).collect()
     }
 
-    fn ready(&self, name: &str) {
+    pub fn ready(&self, name: &str) {
         self.wait_ready(&format!("vclusterorchestrator/{name} -n platform-requests"));
     }
 

@@ -108,7 +108,7 @@ fn health_is_shown_and_waves_wait_for_it() {
         ("True", "Committed", generation, "Healthy"),
     ] {
         let condition = json!({
-            "type": "Ready",
+            "type": "Committed",
             "status": status,
             "reason": reason,
             "message": "as the test has it",

@@ -173,6 +173,11 @@ fn a_vcluster_comes_lives_and_goes_with_a_file_in_git() {
     world.wait_health("kept-requests", "Healthy");
     world.all_synced(&[MEDIA, "kept-requests", "vcluster-media"]);
     story.see("All Applications are Synced and Healthy.");
+    let look = || world.get(&format!("{KIND} media -n platform-requests"));
+    let asked = world.eventually_told("the request says Ready", look, |media| media["status"]["phase"] == "Ready");
+    let health = &asked["status"]["health"];
+    assert_eq!(health["argocd"], json!({"syncStatus": "Synced", "healthStatus": "Healthy"}));
+    story.see("So says the request's own status.");
 
     story.step("5. A changed field in Git arrives.");
     media["spec"]["vcluster"]["coredns"]["replicas"] = 3.into();

@@ -66,6 +66,7 @@ impl World {
                 "updateRevision": "1",
             });
             self.report(namespace, "statefulset", set, status);
+            self.run_pod(namespace, set["metadata"]["name"].as_str().expect("a name"));
         }
         let services = self.get(&format!("services -n {namespace}"));
         for service in services["items"].as_array().into_iter().flatten() {
@@ -79,6 +80,19 @@ impl World {
             }
         }
         self.allow_disruptions(namespace);
+    }
+
+    /// A pod that its node reports as ready.
+    fn run_pod(&self, namespace: &str, set: &str) {
+        let pod = json!({
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": format!("{set}-0"), "namespace": namespace},
+            "spec": {"automountServiceAccountToken": false, "containers": [{"name": "main", "image": "none"}]},
+        });
+        self.apply(&pod.to_string());
+        let ready = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]});
+        self.report(namespace, "pod", &pod, ready);
     }
 
     /// What the controllers of nodes and pods would say of a namespace's `PodDisruptionBudget`s.

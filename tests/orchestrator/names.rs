@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use kept::config::Settings;
 use kept::known::{Known, Peer};
-use kept::manifest::{Claim, Output, Part};
+use kept::manifest::{Claim, Observed, Output, Part};
 use kept::promises::{self, Refusal, Request};
 use kept::values::{RequestKey, Set};
 use serde_json::{Value, json};
@@ -68,7 +68,11 @@ fn names_made_of_the_vclusters() {
     }
     let facts = json!({
         "vclusterName": "demo", "targetNamespace": "vcluster-demo", "hostname": "demo.integratn.tech",
-        "environment": "development", "endpoints": { "api": "https://demo.integratn.tech:443" },
+        "environment": "development",
+        "endpoints": {
+            "api": "https://demo.integratn.tech:443",
+            "argocd": "https://argocd.cluster.integratn.tech/applications/vcluster-demo",
+        },
         "credentials": {
             "kubeconfigSecret": "vcluster-demo-kubeconfig-external",
             "onePasswordItem": "vcluster-demo-kubeconfig",
@@ -76,6 +80,20 @@ fn names_made_of_the_vclusters() {
         },
     });
     assert_eq!(json!(output.facts), facts);
+    let observed = Observed::of(&output);
+    let kinds: Vec<&str> = observed.objects.iter().map(|object| object.kind.group_kind().1).collect();
+    assert_eq!(
+        kinds,
+        ["Application", "AppProject", "ExternalSecret", "ExternalSecret"]
+            .into_iter()
+            .chain(["PushSecret"; 5])
+            .collect::<Vec<_>>()
+    );
+    let vcluster = observed.vcluster.expect("it makes one");
+    assert_eq!(
+        (&*vcluster.namespace, &*vcluster.server, &*vcluster.cluster),
+        ("vcluster-demo", "https://demo.integratn.tech:443", "vcluster-demo")
+    );
     let parts: Vec<(&str, &str, &str)> =
         output.parts.iter().map(|(dir, Part { promise, name })| (dir.as_str(), *promise, name.as_str())).collect();
     let name_of = |part: &str| if part.starts_with("argocd-") { "vcluster-demo" } else { "demo" };

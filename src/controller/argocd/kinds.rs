@@ -1,12 +1,13 @@
 //! The two kinds of Argo CD's that read repositories, and how each is told to do so at once.
 
 use kube::api::ApiResource;
-use kube::core::{GroupVersionKind, NotUsed, Object};
+use kube::core::{GroupVersionKind, Object};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::address::Address;
-use super::push::Read;
+use super::push::{self, Read};
+use crate::controller::live::{self, Application, Id, Report, Watched};
 
 /// Their group.
 pub(super) const GROUP: &str = "argoproj.io";
@@ -23,7 +24,7 @@ pub(super) enum Kind {
 }
 
 /// An object of either kind, without all that does not matter here.
-pub(super) type Reader = Object<Spec, NotUsed>;
+pub(super) type Reader = Object<Spec, Status>;
 
 /// What a spec says of repositories. The fields of both kinds have different names.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -34,6 +35,51 @@ pub(super) struct Spec {
     #[serde(default)]
     generators: Value,
     template: Option<Template>,
+    destination: Option<Destination>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Destination {
+    #[serde(default)]
+    server: String,
+    #[serde(default)]
+    name: String,
+}
+
+/// What Argo CD says of an Application, as far as it matters.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Status {
+    #[serde(default)]
+    sync: Stated,
+    #[serde(default)]
+    health: Stated,
+    #[serde(default)]
+    operation_state: Operation,
+    #[serde(default)]
+    conditions: Vec<Condition>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct Stated {
+    #[serde(default)]
+    status: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct Operation {
+    #[serde(default)]
+    phase: String,
+    #[serde(default)]
+    message: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Condition {
+    #[serde(rename = "type", default)]
+    type_: String,
+    #[serde(default)]
+    message: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -95,6 +141,42 @@ impl Spec {
             let text = |text: &Option<String>| text.clone().unwrap_or_default();
             read(&text(&source.repo_url), &text(&source.target_revision), &text(&source.path))
         })
+    }
+}
+
+/// What Argo CD may say of whether what is there is what is asked for.
+const SYNC: [&str; 2] = ["Synced", "OutOfSync"];
+/// What it may say of how that fares.
+const HEALTH: [&str; 5] = ["Healthy", "Progressing", "Degraded", "Suspended", "Missing"];
+/// How much of what it says of trouble is kept.
+const LONGEST: usize = 500;
+
+impl Watched for Reader {
+    fn id(&self, kind: live::Kind) -> Id {
+        live::id_of(self, kind)
+    }
+
+    fn report(&self) -> Option<Report> {
+        let status = self.status.clone().unwrap_or_default();
+        let known = |words: &[&'static str], text: &str| words.iter().find(|word| **word == text).copied();
+        let cluster = self.spec.destination.as_ref().map(|to| if to.server.is_empty() { &to.name } else { &to.server });
+        let mut applied = self.spec.read_by_sources().filter_map(|read| push::request_at(&read.path));
+        Some(Report::Application(Box::new(Application {
+            sync: known(&SYNC, &status.sync.status).unwrap_or("Unknown"),
+            health: known(&HEALTH, &status.health.status).unwrap_or("Unknown"),
+            trouble: status.trouble().map(|text| text.chars().take(LONGEST).collect::<String>().into()),
+            cluster: cluster.map_or("", |cluster| cluster.trim_end_matches('/')).into(),
+            applies: applied.next(),
+        })))
+    }
+}
+
+impl Status {
+    /// Why it cannot go on, in Argo CD's words.
+    fn trouble(&self) -> Option<&str> {
+        let failed = matches!(self.operation_state.phase.as_str(), "Failed" | "Error") && self.sync.status != "Synced";
+        let error = self.conditions.iter().find(|condition| condition.type_.ends_with("Error"));
+        error.map(|condition| &*condition.message).or_else(|| failed.then_some(&*self.operation_state.message))
     }
 }
 

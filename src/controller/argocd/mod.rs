@@ -5,9 +5,9 @@
 
 mod address;
 mod board;
+mod ear;
 mod kinds;
 mod push;
-mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -23,11 +23,12 @@ use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, ResourceExt};
 use serde_json::json;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 
-use self::board::{Board, Target};
+use self::board::{Board, Seen, Target};
+use self::ear::Ear;
 use self::kinds::{Kind, Reader};
-use self::watch::Place;
+use super::live::Live;
+use super::watch::{Place, follow};
 use crate::config::ArgocdSettings;
 
 pub(super) use self::push::Push;
@@ -36,35 +37,51 @@ pub(super) use self::push::Push;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// What is taken from a watch, and from the hub, before anything else is done.
 const BATCH: usize = 1024;
+/// What to say where kept may not look.
+const REFUSED: &str = "kept may not watch Argo CD's objects, so Argo CD finds what is pushed only when it looks by \
+                       itself, and statuses leave out what it would tell. Allow kept to list, watch and patch \
+                       applications and applicationsets there, as its Helm chart does, or set argocd.notify and health \
+                       to false in its settings";
 
 /// Where the hub leaves word of pushes.
 pub(super) type Pushes = mpsc::UnboundedSender<Push>;
 
-/// Begins to watch; from then on whoever reads what was pushed is told, until there is nobody any more who could
-/// say that something was. Nothing, if the settings say so.
-pub(super) fn start(client: Client, settings: &ArgocdSettings) -> Option<Pushes> {
-    if !settings.notify {
-        return None;
-    }
+/// Begins to watch. From then on `live` hears of Applications, and whoever reads what was pushed is told, until there
+/// is nobody any more who could say that something was; nothing for those to say it to, if the settings say so.
+pub(super) fn start(client: &Client, settings: &ArgocdSettings, live: Option<&Arc<Live>>) -> Option<Pushes> {
     let namespaces: BTreeSet<&String> = settings.namespaces.iter().collect();
-    let refused: Vec<_> = namespaces.iter().map(|_| Arc::new(AtomicBool::default())).collect();
+    let said: Vec<_> = namespaces.iter().map(|_| Arc::new(AtomicBool::default())).collect();
     // Who makes Applications is told before these are.
-    let places = Kind::ALL.into_iter().flat_map(|kind| {
-        let spots = namespaces.iter().zip(&refused);
-        spots.map(move |(name, refused)| Place { kind, namespace: (*name).clone(), refused: refused.clone() })
-    });
-    let (pushes, pushed) = mpsc::unbounded_channel();
-    tokio::spawn(serve(client, places.collect(), pushed));
-    Some(pushes)
+    let watched = Kind::ALL.into_iter().filter(|kind| settings.notify || live.is_some() && *kind == Kind::Application);
+    let places = watched.flat_map(|kind| namespaces.iter().zip(&said).map(move |(name, said)| (kind, *name, said)));
+    let (send, seen) = mpsc::channel(BATCH);
+    let mut watched = Vec::new();
+    for (number, (kind, namespace, said)) in places.enumerate() {
+        let place = Place {
+            resource: kind.resource(),
+            namespace: Some(namespace.clone()),
+            refused: REFUSED,
+            said: said.clone(),
+        };
+        let live = live.filter(|_| kind == Kind::Application).map(|live| live.ear(namespace));
+        let board = settings.notify.then(|| send.clone());
+        tokio::spawn(follow::<Reader>(client.clone(), place, Ear { kind, number, board, live }));
+        watched.push((kind, namespace.clone()));
+    }
+    settings.notify.then(|| {
+        let (pushes, pushed) = mpsc::unbounded_channel();
+        tokio::spawn(serve(client.clone(), watched, seen, pushed));
+        pushes
+    })
 }
 
 /// One object is told at a time: the API server has other things to do as well.
-async fn serve(client: Client, places: Vec<Place>, mut pushed: mpsc::UnboundedReceiver<Push>) {
-    let (send, mut seen) = mpsc::channel(BATCH);
-    let mut watches = JoinSet::new();
-    for (number, place) in places.iter().enumerate() {
-        watches.spawn(watch::follow(client.clone(), place.clone(), number, send.clone()));
-    }
+async fn serve(
+    client: Client,
+    places: Vec<(Kind, String)>,
+    mut seen: mpsc::Receiver<(usize, Seen)>,
+    mut pushed: mpsc::UnboundedReceiver<Push>,
+) {
     let mut board = Board::new(places.len());
     let mut telling: Option<BoxFuture<'_, (Target, Told)>> = None;
     let mut pushes = Vec::new();
@@ -88,7 +105,7 @@ async fn serve(client: Client, places: Vec<Place>, mut pushed: mpsc::UnboundedRe
                 telling = None;
                 match told {
                     Told::Version(version) => {
-                        let kind = places[target.watch].kind.plural();
+                        let kind = places[target.watch].0.plural();
                         tracing::debug!(kind, object = &*target.name, "told of a push");
                         is_failing = false;
                         board.told(target, version);
@@ -96,7 +113,7 @@ async fn serve(client: Client, places: Vec<Place>, mut pushed: mpsc::UnboundedRe
                     Told::Gone => {}
                     Told::Failed { error, is_alone } => {
                         if !std::mem::replace(&mut is_failing, true) {
-                            let Place { kind, namespace, .. } = &places[target.watch];
+                            let (kind, namespace) = &places[target.watch];
                             let (kind, object) = (kind.plural(), &*target.name);
                             tracing::warn!(
                                 kind, namespace, object, error,
@@ -123,13 +140,13 @@ enum Told {
     Failed { error: String, is_alone: bool },
 }
 
-async fn tell(client: &Client, place: &Place, name: Arc<str>) -> Told {
-    let api: Api<Reader> = Api::namespaced_with(client.clone(), &place.namespace, &place.kind.resource());
-    let (annotation, value) = place.kind.refresh();
+async fn tell(client: &Client, (kind, namespace): &(Kind, String), name: Arc<str>) -> Told {
+    let api: Api<Reader> = Api::namespaced_with(client.clone(), namespace, &kind.resource());
+    let (annotation, value) = kind.refresh();
     let patch = Patch::Merge(json!({"metadata": {"annotations": {annotation: value}}}));
     let params = PatchParams::default();
     match tokio::time::timeout(PATIENCE, api.patch_metadata(&name, &params, &patch)).await {
-        Ok(Ok(object)) => Told::Version(watch::version(object.resource_version())),
+        Ok(Ok(object)) => Told::Version(ear::version(object.resource_version())),
         Ok(Err(kube::Error::Api(status))) if status.code == 404 => Told::Gone,
         Ok(Err(kube::Error::Api(status))) => {
             Told::Failed { is_alone: status.code < 500 && ![403, 429].contains(&status.code), error: status.message }

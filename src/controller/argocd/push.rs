@@ -94,6 +94,13 @@ impl Push {
     }
 }
 
+/// The request whose folder a path is, or is below. A destination's own path may have a part that looks like one, so
+/// it is the last.
+pub(super) fn request_at(path: &str) -> Option<RequestKey> {
+    let mut parts = folders_in(path).last()?.split('/').map(str::to_owned);
+    Some(RequestKey { namespace: parts.next()?, promise: parts.next()?, name: parts.next()? })
+}
+
 /// The parts of a path that are a request's [`folder`]. A destination's own path may have a part that looks so too.
 fn folders_in(path: &str) -> impl Iterator<Item = &str> {
     let starts = path.match_indices("resources/").filter(|(at, _)| *at == 0 || path.as_bytes()[at - 1] == b'/');

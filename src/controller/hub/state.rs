@@ -9,6 +9,7 @@ use crate::placement::{Branch, Landscape, Remote};
 use crate::promises::{self, Promise};
 use crate::store::writer::Writer;
 use crate::store::{self, Access, Survey};
+use crate::telemetry::metrics::Vcluster;
 use crate::values::RequestKey;
 
 /// What is expected at the start: the requests of a promise.
@@ -40,6 +41,8 @@ pub(super) struct State {
     pub(super) contested: BTreeSet<RequestKey>,
     /// Requests whose status says that they are not ready, and the reason.
     pub(super) unready: BTreeMap<RequestKey, &'static str>,
+    /// How virtual clusters fare.
+    pub(super) vclusters: BTreeMap<RequestKey, Vcluster>,
     /// Stores that say something that cannot be used.
     pub(super) unreadable: BTreeSet<String>,
     /// Destinations that went, and whether their files stayed.

@@ -9,13 +9,13 @@ use crate::api::status::condition::SUPERSEDED_BY;
 use crate::controller::progress::Stage;
 use crate::controller::status::Verdict;
 use crate::promises;
-use crate::telemetry::metrics::Snapshot;
+use crate::telemetry::metrics::{Snapshot, Vcluster};
 use crate::values::RequestKey;
 
 impl Hub {
     /// Something is said in an object's status.
     pub(in crate::controller) fn said(&self, kind: &str, verdict: &Verdict) {
-        if !verdict.good && verdict.reason != SUPERSEDED_BY {
+        if !verdict.is_good() && verdict.reason != SUPERSEDED_BY {
             self.metrics.failed(kind, verdict.reason);
         }
     }
@@ -25,10 +25,18 @@ impl Hub {
         self.said(kind, verdict);
         let mut state = self.state();
         // Of one that is gone its last reconcile may still speak.
-        if verdict.good || state.known.peers.get(request).is_none() {
+        if verdict.is_good() || state.known.peers.get(request).is_none() {
             state.unready.remove(request);
         } else {
             state.unready.insert(request.clone(), verdict.reason);
+        }
+    }
+
+    /// How a request fares that makes a virtual cluster.
+    pub(in crate::controller) fn fares(&self, request: &RequestKey, vcluster: Option<Vcluster>) {
+        let mut state = self.state();
+        if let Some(vcluster) = vcluster.filter(|_| state.known.peers.get(request).is_some()) {
+            state.vclusters.insert(request.clone(), vcluster);
         }
     }
 
@@ -69,7 +77,11 @@ impl Hub {
             let queue = waiting.get(&store.branch).copied().unwrap_or_default();
             (store.name.clone(), state.is_usable(&store.name), queue)
         });
-        Snapshot { stores: stores.collect(), requests }
+        let is_orphan = |key: &&RequestKey| state.known.peers.get(key).is_none() && !state.requests.contains_key(*key);
+        // Before all have been met, nobody is missed.
+        let orphans = state.expected.is_empty().then(|| state.known.requests().filter(is_orphan).count());
+        let vclusters = state.vclusters.iter().map(|(key, fares)| (key.namespace.clone(), key.name.clone(), *fares));
+        Snapshot { stores: stores.collect(), requests, vclusters: vclusters.collect(), orphans }
     }
 
     /// What must be there before requests are written, and is not.

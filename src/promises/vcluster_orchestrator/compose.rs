@@ -8,7 +8,7 @@ use super::identity::{Identity, part};
 use super::network;
 use super::plan::Plan;
 use crate::config::VclusterSettings;
-use crate::manifest::{Claim, Content, Output, Part};
+use crate::manifest::{Claim, Content, Output, Part, VirtualCluster};
 use crate::promises::{
     argocd_application, argocd_project, vcluster, vcluster_argocd_cluster_registration as registration, vcluster_core,
     vcluster_coredns, vcluster_kubeconfig_external_secret as kubeconfig, vcluster_kubeconfig_sync as kubeconfig_sync,
@@ -38,6 +38,11 @@ pub(super) fn compose(mut plan: Plan, settings: &VclusterSettings) -> Output {
     let mut output = Output {
         claims: claims(&plan),
         facts: facts(&plan, settings),
+        vcluster: Some(VirtualCluster {
+            namespace: plan.identity.namespace.clone(),
+            server: plan.exposed.server.clone(),
+            cluster: kubeconfig_sync::argocd_name(&plan.identity.name),
+        }),
         notes: plan.notes,
         supersedes: plan.supersedes,
         ..Output::default()
@@ -182,7 +187,13 @@ fn facts(plan: &Plan, settings: &VclusterSettings) -> BTreeMap<String, Value> {
         ("targetNamespace", json!(namespace)),
         ("hostname", json!(plan.exposed.hostname)),
         ("environment", json!(plan.registered.environment)),
-        ("endpoints", json!({ "api": plan.exposed.server })),
+        (
+            "endpoints",
+            json!({
+                "api": plan.exposed.server,
+                "argocd": format!("{}/applications/{}", settings.argocd_url.trim_end_matches('/'), plan.identity.application),
+            }),
+        ),
         (
             "credentials",
             json!({

@@ -71,6 +71,10 @@ impl Promise for VclusterOrchestrator {
         vcluster_kubeconfig_sync::lingering(&identity.name, &identity.namespace, &item)
     }
 
+    fn makes_vcluster(&self) -> bool {
+        true
+    }
+
     fn render(&self, request: &Request, settings: &Settings, known: &Known) -> Result<Output, Refusal> {
         Ok(compose(Plan::new(request, settings, known)?, &settings.promises.vcluster))
     }
