@@ -23,7 +23,7 @@ use crate::manifest::Claim;
 use crate::placement::Branch;
 use crate::promises::{self, Promise, Request};
 use crate::store::writer::{Event, Ticket, Writer};
-use crate::store::{self, Access, Heads};
+use crate::store::{self, Access, Fence, Heads};
 use crate::street::{self, Desired, Failure, View};
 use crate::telemetry::metrics::Metrics;
 use crate::values::{Owner, RelPath, RequestKey, Set};
@@ -45,6 +45,7 @@ pub(super) struct Hub {
     triggers: Triggers,
     events: mpsc::UnboundedSender<Event>,
     heads: Heads,
+    fence: Fence,
     pushes: Option<Pushes>,
     pub(super) metrics: Arc<Metrics>,
     state: Mutex<State>,
@@ -57,12 +58,13 @@ impl Hub {
         triggers: Triggers,
         pushes: Option<Pushes>,
         metrics: Arc<Metrics>,
+        fence: Fence,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<Event>) {
         let (events, receiver) = mpsc::unbounded_channel();
         let expected = promises::all().iter().map(|promise| (PROMISE, promise.name().to_owned())).collect();
         let state = Mutex::new(State { expected, ..State::default() });
         let heads = Heads::default();
-        (Arc::new(Self { settings, writer, triggers, events, heads, pushes, metrics, state }), receiver)
+        (Arc::new(Self { settings, writer, triggers, events, heads, fence, pushes, metrics, state }), receiver)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -294,6 +296,7 @@ impl Hub {
     fn spawn(&self, branch: &Branch, access: &Access) -> Result<Writer, store::Error> {
         let writer = Writer::spawn(branch.clone(), access.clone(), self.heads.clone(), self.events.clone())?;
         let (metrics, branch) = (self.metrics.clone(), branch.clone());
+        writer.fence(self.fence.clone());
         writer.observe(move |push| metrics.pushed(&branch, push.requests, push.took));
         Ok(writer)
     }

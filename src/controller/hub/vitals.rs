@@ -69,7 +69,7 @@ impl Hub {
             let queue = waiting.get(&store.branch).copied().unwrap_or_default();
             (store.name.clone(), state.is_usable(&store.name), queue)
         });
-        Snapshot { stores: stores.collect(), requests }
+        Snapshot { stores: stores.collect(), requests, ..Snapshot::default() }
     }
 
     /// What must be there before requests are written, and is not.
