@@ -13,7 +13,7 @@ quick: ## Run the tests that need no real parts, in seconds
 
 bench: ## Measure kept against git and a bare API client, and soak it (an hour; nothing else should run)
 	go -C tests/parts run . build
-	cargo bench --features real-parts --bench orchestrator --bench apply --bench push --bench operator --bench soak
+	cargo bench --features real-parts --bench orchestrator --bench apply --bench push --bench operator --bench failover --bench soak
 
 dev: ## Run an API server and a Gitea to play with, until Ctrl-C
 	go -C tests/parts run . up --env $(CURDIR)/target/dev.env

@@ -17,6 +17,8 @@ mod commits;
 mod conflicts;
 #[path = "store/credentials.rs"]
 mod credentials;
+#[path = "store/fence.rs"]
+mod fence;
 #[path = "store/github.rs"]
 mod github;
 #[path = "store/remote.rs"]

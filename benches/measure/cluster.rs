@@ -103,6 +103,11 @@ impl Cluster {
         self.of_team(at).patch(&teams::name(at), &params, &Patch::Apply(&object)).await.expect("it is served");
     }
 
+    /// The same of many.
+    pub async fn put_all(&self, range: std::ops::Range<usize>, edition: usize) {
+        stream::iter(range).for_each_concurrent(IN_FLIGHT, |at| self.put(at, edition)).await;
+    }
+
     /// Asks for the removal of a team, if it is there.
     pub async fn drop(&self, at: usize) {
         match self.of_team(at).delete(&teams::name(at), &DeleteParams::default()).await {

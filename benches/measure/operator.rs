@@ -10,13 +10,21 @@ use super::process::memory;
 pub struct Operator(Child);
 
 impl Operator {
+    /// One that works at once, wherever that is.
     pub fn start(kubeconfig: &str, log: &Path) -> Self {
+        Self::start_replica(kubeconfig, log, "", "")
+    }
+
+    /// One of several, as in a pod of this namespace and name.
+    pub fn start_replica(kubeconfig: &str, log: &Path, namespace: &str, name: &str) -> Self {
         let log = File::options().create(true).append(true).open(log).expect("a log");
         let mut command = Command::new(env!("CARGO_BIN_EXE_kept"));
         command
             .arg("run")
             .env("KUBECONFIG", kubeconfig)
             .env("KEPT_LISTEN", "127.0.0.1:0")
+            .env("POD_NAMESPACE", namespace)
+            .env("POD_NAME", name)
             .stdin(Stdio::null())
             .stderr(log);
         Self(command.spawn().expect("kept runs"))

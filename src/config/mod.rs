@@ -1,6 +1,7 @@
 //! Settings: the one configuration file that the operator and the command line both read, parsed
 //! once. Everything has a default, so that no file is needed.
 
+mod leader_election;
 mod vcluster;
 
 use std::collections::BTreeSet;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::values::Labels;
 
+pub use leader_election::LeaderElection;
 pub use vcluster::{AddonNamespaces, Chart, PodSecurity, Repository, SecretStore, VclusterSettings};
 
 /// The settings file, `--config FILE`.
@@ -36,6 +38,8 @@ pub struct Settings {
     /// Whether the operator says how what was committed fares, as far as its own cluster can tell: what Argo CD, the
     /// External Secrets Operator and the pods of vclusters say. False where the files are applied to other clusters.
     pub health: bool,
+    /// Which of several replicas of the operator works.
+    pub leader_election: LeaderElection,
     /// Settings of the promises.
     pub promises: Promises,
 }
@@ -50,6 +54,7 @@ impl Default for Settings {
             protected_namespaces: ["kube-system", "kube-public", "kube-node-lease"].map(String::from).to_vec(),
             argocd: ArgocdSettings::default(),
             health: true,
+            leader_election: LeaderElection::default(),
             promises: Promises::default(),
         }
     }
@@ -90,7 +95,9 @@ impl Settings {
             }
         }
         let promises = &self.promises;
-        selectors_mistake("promises.team.destinationSelectors", &promises.team.destination_selectors)
+        self.leader_election
+            .mistake()
+            .or_else(|| selectors_mistake("promises.team.destinationSelectors", &promises.team.destination_selectors))
             .or_else(|| promises.vcluster.mistake())
     }
 
@@ -269,6 +276,15 @@ mod tests {
             ("promises: {vcluster: {secrets: {item: all}}}", "settings.yaml: promises.vcluster.secrets.item", "{name}"),
             ("promises: {vcluster: {addonsRepo: {uri: x}}}", "settings.yaml:1:", "uri"),
             ("writer: No\n", "settings.yaml: writer: ", "63"),
+            ("leaderElection: {name: No}", "settings.yaml: leaderElection.name: ", "63"),
+            ("leaderElection: {namespace: ''}", "settings.yaml: leaderElection.namespace: ", "63"),
+            (
+                "leaderElection: {renewDeadlineSeconds: 15}",
+                "settings.yaml: leaderElection: ",
+                "leaseDurationSeconds (15)",
+            ),
+            ("leaderElection: {retryPeriodSeconds: 0}", "settings.yaml: leaderElection: ", "retryPeriodSeconds (0)"),
+            ("leaderElection: {leaseDurationSeconds: 3601}", "settings.yaml: leaderElection: ", "3600"),
             ("argocd: {namespaces: [argocd, '*']}", "settings.yaml: argocd.namespaces[1]: ", "63"),
             (
                 "promises: {team: {destinationSelectors: [{directory: a/b, matchLabels: {x: y}}]}}",

@@ -24,7 +24,7 @@ use crate::manifest::Claim;
 use crate::placement::Branch;
 use crate::promises::{self, Promise, Request};
 use crate::store::writer::{Event, Ticket, Writer};
-use crate::store::{self, Access, Heads};
+use crate::store::{self, Access, Fence, Heads};
 use crate::street::{self, Desired, Failure, View};
 use crate::telemetry::metrics::Metrics;
 use crate::values::{Owner, RelPath, RequestKey, Set};
@@ -46,6 +46,7 @@ pub(super) struct Hub {
     triggers: Arc<Triggers>,
     events: mpsc::UnboundedSender<Event>,
     heads: Heads,
+    fence: Fence,
     pushes: Option<Pushes>,
     /// Who says how requests fare, if that is asked for.
     pub(super) live: Option<Arc<Live>>,
@@ -61,12 +62,13 @@ impl Hub {
         pushes: Option<Pushes>,
         live: Option<Arc<Live>>,
         metrics: Arc<Metrics>,
+        fence: Fence,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<Event>) {
         let (events, receiver) = mpsc::unbounded_channel();
         let expected = promises::all().iter().map(|promise| (PROMISE, promise.name().to_owned())).collect();
         let state = Mutex::new(State { expected, ..State::default() });
         let heads = Heads::default();
-        (Arc::new(Self { settings, writer, triggers, events, heads, pushes, live, metrics, state }), receiver)
+        (Arc::new(Self { settings, writer, triggers, events, heads, fence, pushes, live, metrics, state }), receiver)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -309,6 +311,7 @@ impl Hub {
     fn spawn(&self, branch: &Branch, access: &Access) -> Result<Writer, store::Error> {
         let writer = Writer::spawn(branch.clone(), access.clone(), self.heads.clone(), self.events.clone())?;
         let (metrics, branch) = (self.metrics.clone(), branch.clone());
+        writer.fence(self.fence.clone());
         writer.observe(move |push| metrics.pushed(&branch, push.requests, push.took));
         Ok(writer)
     }

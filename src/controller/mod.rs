@@ -4,7 +4,10 @@
 
 mod argocd;
 mod destinations;
+mod election;
+mod fenced;
 mod hub;
+mod lease;
 mod lifecycle;
 mod lingering;
 mod live;
@@ -29,12 +32,14 @@ use futures::{FutureExt, StreamExt};
 use kube::api::{Api, ApiResource, DynamicObject, ListParams};
 use kube::runtime::controller::{Action, Config, Controller};
 use kube::runtime::{WatchStreamExt, reflector, watcher};
-use kube::{Client, ResourceExt};
+use kube::{Client, Config as ClusterConfig, ResourceExt};
 
 use crate::cluster;
 use crate::config::Settings;
 use crate::promises::{self, Promise};
+use crate::store::Fence;
 use crate::telemetry::http;
+use election::Election;
 use hub::Hub;
 use live::Live;
 use story::Story;
@@ -74,16 +79,40 @@ pub enum Error {
         /// What the API server said.
         source: Box<kube::Error>,
     },
+    /// The Lease that says which replica works cannot be had.
+    #[error(
+        "the lease {lease} cannot be read or taken: {words}. kept must be allowed to create leases in that namespace, which \
+         must exist, and to get and update this one, as the chart's Role has it; `leaderElection.enabled: false` in the \
+         settings does without, for one operator alone"
+    )]
+    Lease {
+        /// Its namespace and name.
+        lease: String,
+        /// What the API server said.
+        words: String,
+    },
+    /// Another replica may be at work by now.
+    #[error("the lease {lease} is lost: {why}. Nothing is written any more; started again, this replica stands by")]
+    LeaseLost {
+        /// Its namespace and name.
+        lease: String,
+        /// What happened.
+        why: String,
+    },
 }
 
-/// Runs the operator until `stop` resolves; `listener` is where it says how it is doing.
+/// Runs the operator until `stop` resolves; `listener` is where it says how it is doing. Of several replicas it
+/// stands by until it is the one that works, and ends at once when it is not any more.
 pub async fn run(
     settings: Settings,
     listener: Option<TcpListener>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
-    let client = Client::try_default().await.map_err(|e| Error::Config(e.to_string()))?;
-    let vitals = Arc::new(Vitals::default());
+    let config = ClusterConfig::infer().await.map_err(|e| Error::Config(e.to_string()))?;
+    let elects = election::is_wanted(&settings.leader_election);
+    let fence = if elects { Fence::closed() } else { Fence::default() };
+    let client = fenced::client(config.clone(), &fence).map_err(|e| Error::Config(e.to_string()))?;
+    let vitals = Arc::new(Vitals::new(fence.clone()));
     if let Some(listener) = listener {
         tokio::spawn(http::serve(listener, vitals.clone()));
     }
@@ -91,6 +120,35 @@ pub async fn run(
         Some(writer) => writer.clone(),
         None => cluster_id(&client).await?,
     };
+    let stop = stop.shared();
+    if !elects {
+        return operate(settings, writer, client, vitals, fence, stop).await.map(drop);
+    }
+    let mut election = Election::start(settings.leader_election.clone(), config, fence.clone())?;
+    tokio::select! {
+        won = election.won(&vitals) => won?,
+        () = stop.clone() => return Ok(()),
+    }
+    let ended = tokio::select! {
+        ended = operate(settings, writer, client, vitals, fence, stop) => ended,
+        lost = election.over() => return Err(lost),
+    };
+    // A push that is still under way may yet arrive: then the lease runs out by itself.
+    if !matches!(ended, Ok(false)) {
+        election.resign().await;
+    }
+    ended.map(drop)
+}
+
+/// Works until `stop` resolves. False if a push is still under way.
+async fn operate(
+    settings: Settings,
+    writer: String,
+    client: Client,
+    vitals: Arc<Vitals>,
+    fence: Fence,
+    stop: impl Future<Output = ()> + Clone + Send + Sync + 'static,
+) -> Result<bool, Error> {
     tracing::info!(%writer, "starting");
 
     let mut triggers = Triggers::default();
@@ -113,7 +171,7 @@ pub async fn run(
     let triggers = Arc::new(triggers);
     let live = settings.health.then(|| Live::start(&client, &settings, triggers.clone()));
     let pushes = argocd::start(&client, &settings.argocd, live.as_ref());
-    let (hub, mut answers) = Hub::new(settings, writer, triggers, pushes, live, vitals.metrics.clone());
+    let (hub, mut answers) = Hub::new(settings, writer, triggers, pushes, live, vitals.metrics.clone(), fence);
     hub.expect(names(&client, &store_kind, &vitals).await?, names(&client, &destination_kind, &vitals).await?);
     let bookkeeping = tokio::spawn({
         let hub = hub.clone();
@@ -125,7 +183,6 @@ pub async fn run(
     });
 
     vitals.meet(hub.clone(), bookkeeping.abort_handle());
-    let stop = stop.shared();
     let story = Story::start(client.clone());
     let serving = Serving { client: client.clone(), vitals, stop: stop.clone() };
     let stores = Context { hub: hub.clone(), client: client.clone(), resource: store_kind.clone() };
@@ -156,15 +213,15 @@ pub async fn run(
     let finish = async move {
         stop.await;
         tracing::info!("stopping: finishing what is being pushed");
-        let _ = tokio::task::spawn_blocking(move || hub.shutdown()).await;
+        tokio::task::spawn_blocking(move || hub.shutdown()).await.unwrap_or(false)
     };
     tokio::pin!(finish);
-    tokio::select! {
-        () = &mut finish => {}
+    let ended = tokio::select! {
+        ended = &mut finish => ended,
         _ = join_all(controllers) => finish.await,
-    }
+    };
     bookkeeping.abort();
-    Ok(())
+    Ok(ended)
 }
 
 /// What a watch has to say.

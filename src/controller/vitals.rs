@@ -11,6 +11,7 @@ use tokio::task::AbortHandle;
 
 use super::hub::Hub;
 use super::{CONCURRENCY, Seen};
+use crate::store::Fence;
 use crate::telemetry::http::Face;
 use crate::telemetry::metrics::{Metrics, Snapshot};
 
@@ -28,6 +29,10 @@ pub(super) struct Vitals {
     pub(super) metrics: Arc<Metrics>,
     kinds: Mutex<BTreeMap<String, Kind>>,
     hub: OnceLock<(Arc<Hub>, AbortHandle)>,
+    /// Open while this replica is the one that works.
+    fence: Fence,
+    /// Why it does not, while it stands by: that is as it should be, or else something is wrong.
+    standing_by: Mutex<Option<Result<String, String>>>,
 }
 
 /// The controller of a kind.
@@ -47,6 +52,19 @@ impl Kind {
 }
 
 impl Vitals {
+    pub(super) fn new(fence: Fence) -> Self {
+        Self { fence, ..Self::default() }
+    }
+
+    /// Another replica works, says the first; or it is not known whether one does. None: this one does.
+    pub(super) fn stand_by(&self, why: Option<Result<String, String>>) {
+        *self.standing_by() = why;
+    }
+
+    fn standing_by(&self) -> MutexGuard<'_, Option<Result<String, String>>> {
+        self.standing_by.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A kind will be served.
     pub(super) fn expect(&self, kind: &str) {
         let waits = Kind { trouble: Some("has not been listed yet".into()), running: 0, moved: Instant::now() };
@@ -137,6 +155,7 @@ impl Vitals {
 impl Face for Vitals {
     fn metrics(&self) -> String {
         let mut now = self.hub.get().map_or_else(Snapshot::default, |(hub, _)| hub.snapshot());
+        now.leads = self.fence.is_open();
         let kinds = self.kinds();
         now.requests.retain(|(kind, ..)| kinds.get(kind).is_some_and(|kind| kind.trouble.is_none()));
         drop(kinds);
@@ -164,7 +183,20 @@ impl Face for Vitals {
         Ok(())
     }
 
+    fn ready(&self) -> String {
+        match &*self.standing_by() {
+            Some(Ok(why)) => format!("standing by: {why}"),
+            _ => "ready".to_owned(),
+        }
+    }
+
     fn missing(&self) -> Vec<String> {
+        // A standby is ready to take over: a rollout waits for that, and for no more.
+        match &*self.standing_by() {
+            Some(Ok(_)) => return Vec::new(),
+            Some(Err(trouble)) => return vec![format!("lease: {trouble}")],
+            None => {}
+        }
         let mut missing: Vec<String> = self
             .kinds()
             .iter()

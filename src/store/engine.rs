@@ -11,6 +11,7 @@ use git2::Oid;
 
 use super::build::{Base, New, build, preview};
 use super::disturbed::Disturbed;
+use super::fence::Fence;
 use super::git::{self, Pushed, Transport};
 use super::heads::Heads;
 use super::inventory::Inventory;
@@ -72,6 +73,7 @@ pub struct Engine {
     base: Option<Base>,
     indexes: Indexes,
     heads: Heads,
+    fence: Fence,
     pub(super) refused: Refused,
     disturbed: Disturbed,
 }
@@ -86,6 +88,7 @@ impl Engine {
             base: None,
             indexes: Indexes::new(),
             heads: Heads::default(),
+            fence: Fence::default(),
             refused: Refused::default(),
             disturbed: Disturbed::default(),
         })
@@ -95,6 +98,12 @@ impl Engine {
     #[must_use]
     pub fn sharing(self, heads: Heads) -> Self {
         Self { heads, ..self }
+    }
+
+    /// Has the engine push only while this is open.
+    #[must_use]
+    pub fn fenced(self, fence: Fence) -> Self {
+        Self { fence, ..self }
     }
 
     fn name(&self) -> String {
@@ -347,7 +356,7 @@ impl Engine {
         };
         let published = built.effects.published(&commit.to_string(), &found);
         self.heads.made(&commit.to_string(), &name);
-        let pushed = transport.push(base.commit, commit, &objects);
+        let pushed = transport.push(base.commit, commit, &objects, &self.fence);
         if matches!(pushed, Ok(Pushed::Done)) {
             built.ledger.confirm(&mut self.indexes);
             self.base = Some(Base { commit: Some(commit), tree: Some(tree) });

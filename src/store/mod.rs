@@ -6,6 +6,7 @@
 
 mod access;
 pub mod engine;
+mod fence;
 mod heads;
 pub mod records;
 pub mod writer;
@@ -36,6 +37,7 @@ use crate::values::{Map, Owner, RelPath, RequestKey, Set, Timestamp};
 pub use access::Access;
 pub use credentials::{AuthMethod, Credentials, GithubApp, SigningKey, SshLogin};
 pub use engine::{Engine, Head, Preview, Published, Survey};
+pub use fence::Fence;
 pub use heads::Heads;
 pub use inventory::{Held, Inventory, Written};
 pub use kratix::{LeftOver, is_kratixs_rest};

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Access, Change, Chore, Engine, Error, Heads, Outcome, Published, Receipt, Survey};
+use super::{Access, Change, Chore, Engine, Error, Fence, Heads, Outcome, Published, Receipt, Survey};
 use crate::values::{Branch, Owner, RelPath};
 
 /// How long a stopping operator waits for the push under way.
@@ -57,10 +57,12 @@ pub struct Push {
 
 type Observer = Box<dyn Fn(Push) + Send + Sync>;
 
+#[derive(Default)]
 struct Shared {
     mailbox: Mutex<Mailbox>,
     changed: Condvar,
     observer: OnceLock<Observer>,
+    fence: OnceLock<Fence>,
 }
 
 type Answer<T> = oneshot::Sender<Result<T, Error>>;
@@ -103,7 +105,7 @@ impl Writer {
         heads: Heads,
         events: mpsc::UnboundedSender<Event>,
     ) -> Result<Self, Error> {
-        let shared = Arc::new(Shared { mailbox: Mutex::default(), changed: Condvar::new(), observer: OnceLock::new() });
+        let shared = Arc::new(Shared::default());
         let thread =
             Thread { shared: shared.clone(), branch, access, heads, engine: None, events, took: Duration::ZERO };
         thread::Builder::new()
@@ -116,6 +118,11 @@ impl Writer {
     /// Has every push of requests told to `observer`, before their events; only the first one is listened to.
     pub fn observe(&self, observer: impl Fn(Push) + Send + Sync + 'static) {
         let _ = self.shared.observer.set(Box::new(observer));
+    }
+
+    /// Has it push only while this is open; only the first one counts, if it comes before any work.
+    pub fn fence(&self, fence: Fence) {
+        let _ = self.shared.fence.set(fence);
     }
 
     /// Puts a change into the mailbox, in place of what waits there for the same owner.
@@ -297,11 +304,16 @@ impl Thread {
         }
     }
 
+    fn open(&self) -> Result<Engine, Error> {
+        let fence = self.shared.fence.get().cloned().unwrap_or_default();
+        Ok(Engine::open(self.access.clone())?.sharing(self.heads.clone()).fenced(fence))
+    }
+
     /// Runs one operation. After a panic or a failure of Git the engine begins anew.
     fn attempt<T>(&mut self, work: impl FnOnce(&mut Engine) -> Result<T, Error>) -> Result<T, Error> {
         let mut engine = match self.engine.take() {
             Some(engine) => engine,
-            None => Engine::open(self.access.clone())?.sharing(self.heads.clone()),
+            None => self.open()?,
         };
         let result = catch_unwind(AssertUnwindSafe(|| work(&mut engine)));
         let result =

@@ -31,6 +31,8 @@ pub trait Face: Send + Sync + 'static {
     fn health(&self) -> impl Future<Output = Result<(), String>> + Send;
     /// What is missing, a line each; nothing if requests are served.
     fn missing(&self) -> Vec<String>;
+    /// What there is to say if nothing is.
+    fn ready(&self) -> String;
 }
 
 /// Listens at `HOST:PORT`, or at `:PORT` of all addresses of this machine; nowhere if `address` is empty.
@@ -91,7 +93,7 @@ async fn answer<B>(request: &Request<B>, face: &impl Face) -> Response<Full<Byte
             Err(trouble) => plain(StatusCode::SERVICE_UNAVAILABLE, trouble + "\n"),
         },
         "/readyz" => match &face.missing()[..] {
-            [] => plain(StatusCode::OK, "ready\n".into()),
+            [] => plain(StatusCode::OK, face.ready() + "\n"),
             missing => plain(StatusCode::SERVICE_UNAVAILABLE, missing.join("\n") + "\n"),
         },
         _ => plain(StatusCode::NOT_FOUND, "there is /metrics, /healthz and /readyz\n".into()),

@@ -48,6 +48,8 @@ pub struct Metrics {
 /// What is so at the moment.
 #[derive(Debug, Default)]
 pub struct Snapshot {
+    /// Whether this replica is the one that works.
+    pub leads: bool,
     /// Each store, whether it can be used, and how many requests wait for its answer.
     pub stores: Vec<(String, bool, usize)>,
     /// How many requests of a kind are in a phase.
@@ -220,6 +222,9 @@ impl Metrics {
 fn gauges(now: &Snapshot) -> Registry {
     let mut all = Registry::with_prefix(PREFIX);
     all.register("build", "The program", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+    let leads: Gauge<i64> = Gauge::default();
+    leads.set(now.leads.into());
+    all.register("leader", "Whether this replica is the one that works: 1, or 0 while it stands by", leads);
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     let (ready, waiting, requests) = (Gauges::default(), Gauges::default(), Gauges::default());
     for (store, is_ready, queue) in &now.stores {

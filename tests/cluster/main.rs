@@ -43,6 +43,7 @@ mod platform;
 mod poison;
 mod races;
 mod readme;
+mod replicas;
 mod restarts;
 mod seen;
 mod support;

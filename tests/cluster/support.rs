@@ -152,8 +152,13 @@ impl World {
     /// Starts `kept run` with these settings (YAML, may be empty), as the Helm chart does: under its
     /// service account, with its rights, and with the settings file that it makes of them.
     pub fn start(&mut self, settings: &str) {
-        self.become_the_charts(settings);
+        self.prepare(settings);
         self.launch();
+    }
+
+    /// Makes all that `kept run` is started with, as the Helm chart does.
+    pub fn prepare(&mut self, settings: &str) {
+        self.become_the_charts(settings);
     }
 
     /// Starts `kept run` with `settings.yaml` and `operator.kubeconfig` of the test's directory.
@@ -164,6 +169,8 @@ impl World {
         command.env("KUBECONFIG", self.dir.path().join("operator.kubeconfig")).env("KEPT_LOG", "kept=debug");
         // Others run on this machine, too.
         command.env("KEPT_LISTEN", "127.0.0.1:0");
+        // It works at once, also where these tests run in a pod.
+        command.env("POD_NAMESPACE", "");
         self.operator = Some(command.stderr(log).stdin(Stdio::null()).spawn().expect("kept runs"));
     }
 

@@ -96,8 +96,14 @@ fn it_has_no_rights_but_those_it_needs() {
         let args: Vec<&str> = ["auth", "can-i"].into_iter().chain(question.split(' ')).chain([&*account]).collect();
         String::from_utf8_lossy(&world.try_kubectl(&args, "").stdout).trim() == "yes"
     };
-    for question in ["get secrets/git -n default", "watch teams -A", "patch teams/status -n shop", "get ns/kube-system"]
-    {
+    for question in [
+        "get secrets/git -n default",
+        "watch teams -A",
+        "patch teams/status -n shop",
+        "get ns/kube-system",
+        "create leases -n kept-system",
+        "update leases/kept -n kept-system",
+    ] {
         assert!(may(question), "{question}");
     }
     for question in [
@@ -114,6 +120,10 @@ fn it_has_no_rights_but_those_it_needs() {
         "delete teams -n default",
         "create pods -n kept-system",
         "list pushsecrets.external-secrets.io -A",
+        "update leases/other -n kept-system",
+        "delete leases/kept -n kept-system",
+        "create leases -n kube-system",
+        "list leases -n kept-system",
     ] {
         assert!(!may(question), "{question}");
     }

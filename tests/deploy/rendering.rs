@@ -62,7 +62,10 @@ fn what_is_misspelt_is_refused_by_name() {
         ("secretNamespaces: {default: git}", "default"),
         ("argocd: {mode: both}", "mode"),
         ("argocd: {create: true}", "argocd.repoURL"),
-        ("replicas: 2", "replicas"),
+        ("replicas: two", "replicas"),
+        ("settings: {leaderElection: {enabled: false}}", "leaderElection"),
+        ("settings: {leaderElection: {leaseDuration: 30}}", "leaseDuration"),
+        ("topologySpreadConstraints: {}", "topologySpreadConstraints"),
         ("image: {digest: latest}", "digest"),
         ("resources: {limits: {memory: lots}}", "memory"),
         ("networkPolicy: {egressPorts: [https]}", "egressPorts"),
@@ -110,6 +113,32 @@ fn every_setting_reaches_the_program_as_it_was_given() {
     assert_eq!(settings.promises.team.email_domain, "{{ .Release.Name }}");
     assert_eq!(settings.promises.vcluster.base_domain, "a: b # c");
     assert_eq!(settings.promises.vcluster.kubernetes_patches.get("1.30").map(String::as_str), Some("v1.30.1"));
+}
+
+#[test]
+fn replicas_share_a_lease_and_alone_there_need_be_none() {
+    let rendered = |values: &str| {
+        let objects = objects(values);
+        let of = |kind: &str| objects.iter().find(|object| object["kind"] == kind).cloned().expect("the kind");
+        let deployment = of("Deployment")["spec"].clone();
+        let map = of("ConfigMap")["data"]["settings.yaml"].clone();
+        let settings: Value = serde_saphyr::from_str(map.as_str().expect("the file")).expect("YAML");
+        let leases = objects.iter().filter(|object| object["rules"].to_string().contains("leases")).count();
+        (deployment, settings["leaderElection"].clone(), leases)
+    };
+    let (deployment, election, leases) = rendered("");
+    assert_eq!((&deployment["replicas"], &deployment["strategy"]["type"]), (&json!(2), &json!("RollingUpdate")));
+    assert_eq!((election, leases), (json!({ "name": "kept" }), 1));
+    let pod = &deployment["template"]["spec"];
+    assert_eq!(pod["topologySpreadConstraints"][0]["whenUnsatisfiable"], "ScheduleAnyway");
+    let env = pod["containers"][0]["env"].to_string();
+    assert!(env.contains("POD_NAME\"") && env.contains("POD_NAMESPACE\""), "{env}");
+    // Two releases in one namespace have a lease each.
+    assert_eq!(rendered("fullnameOverride: other").1, json!({ "name": "other" }));
+    assert_eq!(rendered("replicas: 1").0["strategy"]["type"], "RollingUpdate");
+    let (alone, election, leases) = rendered("replicas: 1\nsettings: {leaderElection: {enabled: false}}");
+    assert_eq!((&alone["replicas"], &alone["strategy"]["type"], leases), (&json!(1), &json!("Recreate"), 0));
+    assert_eq!(election["enabled"], false);
 }
 
 #[test]

@@ -252,18 +252,21 @@ impl Hub {
         self.state().retired.get(name).copied()
     }
 
-    /// Stops every writer, each once its push is over; side by side, as a cluster does not wait long.
-    pub(in crate::controller) fn shutdown(&self) {
+    /// Stops every writer, each once its push is over; side by side, as a cluster does not wait long. False if a push
+    /// is still under way.
+    pub(in crate::controller) fn shutdown(&self) -> bool {
         // They stay known: what still asks one of them waits in vain, and writes no status about it.
         let writers: Vec<Writer> = self.state().writers.values().map(|(_, writer)| writer.clone()).collect();
         std::thread::scope(|scope| {
-            for writer in &writers {
-                scope.spawn(|| {
-                    if !writer.shutdown() {
-                        tracing::warn!("a push did not end in time; the next start finds out what became of it");
-                    }
-                });
-            }
-        });
+            let stop = |writer: &Writer| {
+                let ended = writer.shutdown();
+                if !ended {
+                    tracing::warn!("a push did not end in time; the next start finds out what became of it");
+                }
+                ended
+            };
+            let stopping: Vec<_> = writers.iter().map(|writer| scope.spawn(move || stop(writer))).collect();
+            stopping.into_iter().all(|writer| writer.join().unwrap_or(false))
+        })
     }
 }

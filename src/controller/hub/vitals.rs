@@ -81,7 +81,7 @@ impl Hub {
         // Before all have been met, nobody is missed.
         let orphans = state.expected.is_empty().then(|| state.known.requests().filter(is_orphan).count());
         let vclusters = state.vclusters.iter().map(|(key, fares)| (key.namespace.clone(), key.name.clone(), *fares));
-        Snapshot { stores: stores.collect(), requests, vclusters: vclusters.collect(), orphans }
+        Snapshot { stores: stores.collect(), requests, vclusters: vclusters.collect(), orphans, ..Snapshot::default() }
     }
 
     /// What must be there before requests are written, and is not.

@@ -9,7 +9,7 @@ use git2::{ErrorCode, Odb, Oid, Repository, RepositoryInitOptions};
 
 use super::objects::{Objects, Sink};
 use super::{Pushed, Transport, failed};
-use crate::store::{Access, Error};
+use crate::store::{Access, Error, Fence};
 
 /// How long a branch that somebody has locked is waited for.
 const LOCKED: Duration = Duration::from_secs(10);
@@ -201,7 +201,7 @@ impl Transport for Local {
         Ok(())
     }
 
-    fn push(&mut self, old: Option<Oid>, new: Oid, objects: &Sink) -> Result<Pushed, Error> {
+    fn push(&mut self, old: Option<Oid>, new: Oid, objects: &Sink, fence: &Fence) -> Result<Pushed, Error> {
         self.make()?;
         if self.head()? != old {
             return Ok(Pushed::Moved("the branch moved".to_owned()));
@@ -209,6 +209,7 @@ impl Transport for Local {
         objects.pack()?.install(&self.repo.commondir().join("objects").join("pack"))?;
         let refresh = || self.repo.odb()?.refresh();
         refresh().map_err(|e| self.error("read the new objects in", &e))?;
+        fence.pass()?;
         let result = self.when_unlocked(|repo, name| match old {
             Some(old) => repo.reference_matching(name, new, true, old, "kept").map(drop),
             None => repo.reference(name, new, false, "kept").map(drop),

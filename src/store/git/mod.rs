@@ -27,7 +27,7 @@ use git2::Oid;
 
 use self::objects::{Objects, Sink};
 use self::remote::Remote;
-use super::{Access, Error};
+use super::{Access, Error, Fence};
 
 /// How a push ended.
 #[derive(Debug)]
@@ -55,8 +55,9 @@ pub(crate) trait Transport: Send {
     fn is_near(&self) -> bool;
     /// Makes `commit` and its whole tree readable; `have` is readable already.
     fn fetch(&mut self, commit: Oid, have: Option<Oid>) -> Result<(), Error>;
-    /// Moves the branch from `old` to `new`, or does nothing. Once done, `new` is readable.
-    fn push(&mut self, old: Option<Oid>, new: Oid, objects: &Sink) -> Result<Pushed, Error>;
+    /// Moves the branch from `old` to `new`, or does nothing. Once done, `new` is readable. Nothing is sent unless
+    /// `fence` is open at that moment.
+    fn push(&mut self, old: Option<Oid>, new: Oid, objects: &Sink, fence: &Fence) -> Result<Pushed, Error>;
     /// Takes new credentials for the same URL and branch.
     fn set_access(&mut self, access: &Access) -> Result<(), Error>;
     /// Checks that the branch can be written, without writing.

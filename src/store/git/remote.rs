@@ -10,7 +10,7 @@ use super::clean::cleaned;
 use super::objects::{Objects, Sink};
 use super::protocol::{self, Advertisement, Fault, Report};
 use super::{Pushed, Transport};
-use crate::store::{Access, Error};
+use crate::store::{Access, Error, Fence};
 
 const FETCH: &str = "git-upload-pack";
 const PUSH: &str = "git-receive-pack";
@@ -117,7 +117,7 @@ impl<C: Carrier> Transport for Remote<C> {
         self.cache.add(pack).map_err(|error| cleaned(error, |text| self.carrier.clean(text)))
     }
 
-    fn push(&mut self, old: Option<Oid>, new: Oid, objects: &Sink) -> Result<Pushed, Error> {
+    fn push(&mut self, old: Option<Oid>, new: Oid, objects: &Sink, fence: &Fence) -> Result<Pushed, Error> {
         let server = if let Some(server) = self.writer.take() {
             server
         } else {
@@ -130,6 +130,11 @@ impl<C: Carrier> Transport for Remote<C> {
         };
         let pack = objects.pack()?;
         let request = protocol::push_request(&server, &self.reference, old, new, pack.bytes());
+        // The last moment: greeting the server may have taken long.
+        if let Err(error) = fence.pass() {
+            self.writer = self.keep(server);
+            return Err(error);
+        }
         let answer = match self.carrier.ask(PUSH, &request) {
             Ok(answer) => answer,
             Err(Failure { error, sent: false, .. }) => return Err(error),

@@ -39,7 +39,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- end -}}
 {{- end -}}
 
-{{/* The settings file: Argo CD's namespace is what the chart's other values say that it is. */}}
+{{/* The settings file: Argo CD's namespace is what the chart's other values say that it is, and a Lease is a release's own. */}}
 {{- define "kept.settings" -}}
 {{- $settings := deepCopy .Values.settings -}}
 {{- $argocd := $settings.argocd | default dict -}}
@@ -47,7 +47,19 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- $_ := set $argocd "namespaces" (list .Values.argocd.namespace) -}}
 {{- end -}}
 {{- $_ := set $settings "argocd" $argocd -}}
+{{- $election := $settings.leaderElection | default dict -}}
+{{- if not (hasKey $election "name") -}}
+{{- $_ := set $election "name" (include "kept.fullname" .) -}}
+{{- end -}}
+{{- $_ := set $settings "leaderElection" $election -}}
 {{- toYaml $settings -}}
+{{- end -}}
+
+{{/* Whether replicas elect a leader: unless the settings say no. */}}
+{{- define "kept.elects" -}}
+{{- if ne false ((.Values.settings.leaderElection | default dict).enabled) -}}
+true
+{{- end -}}
 {{- end -}}
 
 {{/*
