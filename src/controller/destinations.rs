@@ -9,8 +9,8 @@ use kube::{Client, ResourceExt};
 use serde_json::json;
 
 use super::argocd::Push;
-use super::status::{Verdict, conditions};
-use super::{Context, objects};
+use super::status::{Verdict, conditions, says};
+use super::{Context, events, objects};
 use crate::api;
 use crate::api::status::condition::READY;
 use crate::cluster;
@@ -33,6 +33,7 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
         return leave(&object, parsed.ok(), &context, &api).await;
     }
     objects::hold(&api, &object).await?;
+    let unreadable = parsed.is_err();
     let verdict = match parsed {
         Ok(destination) => {
             let store = destination.store.clone();
@@ -48,7 +49,11 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
             Verdict::bad(invalid.reason(), invalid.to_string())
         }
     };
+    let before = says(&object, READY, &verdict);
     write(&object, &context, &api, &verdict).await?;
+    if unreadable {
+        events::unreadable(&context.recorder, &context.resource, &object, &verdict, before).await;
+    }
     Ok(if verdict.good { Action::await_change() } else { Action::requeue(objects::spread(LOOK, &object)) })
 }
 

@@ -12,8 +12,8 @@ use serde_json::json;
 
 use super::hub::{Hub, Step};
 use super::progress::{Progress, Stage};
-use super::status::{Verdict, conditions, paused};
-use super::{lingering, objects};
+use super::status::{Verdict, conditions, paused, says};
+use super::{events, lingering, objects};
 use crate::api::status::condition::{COMMITTED, KRATIX, READY};
 use crate::api::{self, Place};
 use crate::error::{Explain, Retry};
@@ -51,7 +51,9 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
         Ok(request) => request,
         Err(invalid) => {
             let verdict = Verdict::bad(invalid.reason(), invalid.to_string());
+            let before = says(&object, READY, &verdict);
             write(&object, &context, &api, &verdict, None).await?;
+            events::unreadable(&context.recorder, &context.resource, &object, &verdict, before).await;
             return Ok(Action::await_change());
         }
     };

@@ -4,6 +4,7 @@
 
 mod argocd;
 mod destinations;
+mod events;
 mod hub;
 mod lifecycle;
 mod lingering;
@@ -32,6 +33,7 @@ use crate::cluster;
 use crate::config::Settings;
 use crate::promises::{self, Promise};
 use crate::telemetry::http;
+use events::Refusals;
 use hub::Hub;
 use triggers::{Listener, Triggers};
 use vitals::Vitals;
@@ -41,18 +43,21 @@ const CONCURRENCY: u16 = 32;
 
 /// How soon an error of the API server is tried again.
 const API_RETRY: Duration = Duration::from_secs(2);
+/// The same of what it would say again.
+const API_RECHECK: Duration = Duration::from_mins(1);
 
 /// What the controllers of stores and of destinations work with.
 struct Context {
     hub: Arc<Hub>,
     client: Client,
+    recorder: Recorder,
     resource: ApiResource,
 }
 
 /// What to do when the API server refused something.
-fn on_error<C>(_: Arc<DynamicObject>, error: &kube::Error, _: Arc<C>) -> Action {
+fn on_error<C>(object: Arc<DynamicObject>, error: &kube::Error, _: Arc<C>) -> Action {
     tracing::debug!(%error, "trying again");
-    Action::requeue(API_RETRY)
+    Action::requeue(if events::is_final(error) { objects::spread(API_RECHECK, &object) } else { API_RETRY })
 }
 
 /// Why the operator cannot run.
@@ -120,9 +125,13 @@ pub async fn run(
     vitals.meet(hub.clone(), bookkeeping.abort_handle());
     let stop = stop.shared();
     let recorder = Recorder::new(client.clone(), Reporter { controller: "kept".into(), instance: None });
-    let serving = Serving { client: client.clone(), vitals, stop: stop.clone() };
-    let stores = Context { hub: hub.clone(), client: client.clone(), resource: store_kind.clone() };
-    let destinations = Context { hub: hub.clone(), client: client.clone(), resource: destination_kind.clone() };
+    let serving =
+        Serving { client: client.clone(), refusals: Refusals::new(recorder.clone()), vitals, stop: stop.clone() };
+    let context = |resource: &ApiResource| {
+        let (hub, client, recorder) = (hub.clone(), client.clone(), recorder.clone());
+        Context { hub, client, recorder, resource: resource.clone() }
+    };
+    let (stores, destinations) = (context(&store_kind), context(&destination_kind));
     let mut controllers = vec![
         serving
             .run(store_kind, store_listener, stores::reconcile, stores, {
@@ -198,6 +207,7 @@ fn meet(hub: &Hub, promise: &'static dyn Promise, seen: &Seen, present: &Present
 /// What every controller is run with.
 struct Serving<S> {
     client: Client,
+    refusals: Arc<Refusals>,
     vitals: Arc<Vitals>,
     stop: S,
 }
@@ -219,7 +229,7 @@ impl<S: Future<Output = ()> + Clone + Send + Sync + 'static> Serving<S> {
     {
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
         let kind: Arc<str> = resource.kind.as_str().into();
-        let vitals = self.vitals.clone();
+        let (vitals, refusals) = (self.vitals.clone(), self.refusals.clone());
         let store = reflector::store::Writer::new(resource.clone());
         let reader = store.as_reader();
         let objects = watcher(api.clone(), watcher::Config::default())
@@ -235,14 +245,16 @@ impl<S: Future<Output = ()> + Clone + Send + Sync + 'static> Serving<S> {
             })
             .applied_objects();
         let (one, all) = listener.streams();
-        Controller::for_stream_with(objects, reader, resource)
+        Controller::for_stream_with(objects, reader, resource.clone())
             .with_config(Config::default().concurrency(CONCURRENCY))
             .reconcile_on(one)
             .reconcile_all_on(all)
             .graceful_shutdown_on(self.stop.clone())
             .run(
                 move |object, context| {
-                    vitals.clone().measure(kind.clone(), reconcile(Arc::new(objects::unfold(&object)), context))
+                    let object = Arc::new(objects::unfold(&object));
+                    let work = reconcile(object.clone(), context);
+                    vitals.clone().measure(kind.clone(), refusals.clone().mind(resource.clone(), object, work))
                 },
                 on_error::<C>,
                 Arc::new(context),

@@ -71,6 +71,14 @@ pub(super) fn paused(object: &DynamicObject, now: Timestamp) -> Value {
     json!(conditions)
 }
 
+/// Whether the object says all of it already.
+pub(super) fn says(object: &DynamicObject, type_: &str, verdict: &Verdict) -> bool {
+    let status = if verdict.good { "True" } else { "False" };
+    conditions_of(object).iter().any(|c| {
+        c.type_ == type_ && c.status == status && c.reason == verdict.reason && c.message == cut(&verdict.message)
+    })
+}
+
 fn conditions_of(object: &DynamicObject) -> Vec<Condition> {
     let conditions = object.data.pointer("/status/conditions").cloned();
     conditions.and_then(|found| serde_json::from_value(found).ok()).unwrap_or_default()

@@ -8,8 +8,8 @@ use kube::runtime::controller::Action;
 use kube::{Client, ResourceExt};
 use serde_json::json;
 
-use super::status::{Verdict, conditions};
-use super::{Context, objects};
+use super::status::{Verdict, conditions, says};
+use super::{Context, events, objects};
 use crate::api;
 use crate::api::status::condition::READY;
 use crate::cluster;
@@ -43,7 +43,10 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
         Ok(store) => store,
         Err(invalid) => {
             context.hub.misread_store(&name);
-            write(&object, &context, &api, &Verdict::bad(invalid.reason(), invalid.to_string()), None).await?;
+            let verdict = Verdict::bad(invalid.reason(), invalid.to_string());
+            let before = says(&object, READY, &verdict);
+            write(&object, &context, &api, &verdict, None).await?;
+            events::unreadable(&context.recorder, &context.resource, &object, &verdict, before).await;
             return Ok(Action::await_change());
         }
     };
