@@ -268,10 +268,37 @@ impl<S: Future<Output = ()> + Clone + Send + Sync + 'static> Serving<S> {
 }
 
 async fn cluster_id(client: &Client) -> Result<String, Error> {
-    cluster::uid(client).await.map_err(|source| Error::Api {
-        what: "reading the namespace kube-system, whose UID names this cluster in state repositories (or set `writer` in the settings)",
-        source: Box::new(source),
-    })
+    let what = "reading the namespace kube-system, whose UID names this cluster in state repositories (or set `writer` in the settings)";
+    loop {
+        match cluster::uid(client).await {
+            Ok(uid) => return Ok(uid),
+            Err(error) => patiently(what, error).await?,
+        }
+    }
+}
+
+/// Waits before another try, if that may help: an API server that starts as well, or has too much to do, is no reason
+/// to give up, and a new start would be held back longer each time.
+async fn patiently(what: &'static str, source: kube::Error) -> Result<(), Error> {
+    let passes = match &source {
+        kube::Error::Api(status) => status.code == 429 || status.code >= 500,
+        kube::Error::Service(_) | kube::Error::HyperError(_) => true,
+        _ => false,
+    };
+    if !passes {
+        return Err(Error::Api { what, source: Box::new(source) });
+    }
+    tracing::warn!(error = %chain(&source), "{what}: the API server does not answer; trying again");
+    tokio::time::sleep(API_RETRY).await;
+    Ok(())
+}
+
+/// An error with all its causes: the outermost alone says little.
+fn chain(error: &kube::Error) -> String {
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    let mut words: Vec<String> = causes.map(ToString::to_string).collect();
+    words.dedup_by(|next, before| before.ends_with(next.as_str()));
+    words.join(": ")
 }
 
 async fn names(client: &Client, resource: &ApiResource, vitals: &Vitals) -> Result<Vec<String>, Error> {
@@ -286,9 +313,7 @@ async fn names(client: &Client, resource: &ApiResource, vitals: &Vitals) -> Resu
                 );
                 tokio::time::sleep(Duration::from_secs(5)).await;
             }
-            Err(source) => {
-                return Err(Error::Api { what: "listing stores and destinations", source: Box::new(source) });
-            }
+            Err(error) => patiently("listing stores and destinations", error).await?,
         }
     }
 }
