@@ -111,7 +111,7 @@ async fn remove(
         Step::Reached(progress) if matches!(progress.stage, Stage::Done(_)) => {
             // Of a request that had no files nothing can linger.
             if !progress.receipts.is_empty()
-                && let Some(verdict) = lingering::waits_for(object, &request, context).await?
+                && let Some(verdict) = lingering::waits_for(&request, context).await?
             {
                 write(object, context, api, &verdict, Some(&progress)).await?;
                 return Ok(Action::requeue(lingering::LOOK_AGAIN));
