@@ -26,6 +26,8 @@ use crate::values::{RelPath, RequestKey, Set, Timestamp};
 /// The conditions of a request, all alike for now: what Kratix's users wait for means that the remote
 /// holds the commit.
 const CONDITIONS: [&str; 5] = [COMMITTED, READY, KRATIX[0], KRATIX[1], KRATIX[2]];
+/// How many bytes of a status may name places: hundreds of them. etcd takes an object of 1.5 MiB, with the request in it.
+const MOST_PLACES: usize = 128 * 1024;
 /// How soon a cause that nothing watches is looked at again.
 const RECHECK: Duration = Duration::from_mins(1);
 
@@ -229,6 +231,7 @@ async fn write(
         Some(progress) => places(progress, &before, context),
         None => standing(before.clone(), context),
     };
+    let after = fitting(after);
     let mut status = json!({
         "observedGeneration": object.metadata.generation,
         "conditions": conditions(object, &CONDITIONS, verdict, Timestamp::now()),
@@ -242,6 +245,18 @@ async fn write(
         }
     }
     objects::write_status(api, object, &status).await
+}
+
+/// As many of the places as there is room for: those of now come first. What is left out are places that were left
+/// behind, one for each destination that ever went; the records in the repositories have all that is still in use.
+fn fitting(places: Vec<Place>) -> Vec<Place> {
+    let mut room = MOST_PLACES;
+    let mut fits = |place: &Place| {
+        let size = serde_json::to_vec(place).map_or(0, |text| text.len());
+        room = room.saturating_sub(size);
+        room > 0
+    };
+    places.into_iter().take_while(|place| fits(place)).collect()
 }
 
 fn places_of(object: &DynamicObject) -> Vec<Place> {
