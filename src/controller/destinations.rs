@@ -32,7 +32,10 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
     if objects::is_leaving(&object) {
         return leave(&object, parsed.ok(), &context, &api).await;
     }
-    objects::hold(&api, &object).await?;
+    // What cannot be read stands for nothing that is to be cleaned up, and may be refused when it is to be let go.
+    if parsed.is_ok() {
+        objects::hold(&api, &object).await?;
+    }
     let unreadable = parsed.is_err();
     let verdict = match parsed {
         Ok(destination) => {

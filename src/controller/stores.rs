@@ -27,6 +27,7 @@ const SOONEST: Duration = Duration::from_secs(1);
 pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, kube::Error> {
     let api = objects::api_for(&context.client, &context.resource, &object);
     let name = object.name_any();
+    let parsed = api::read::<api::GitStateStore>(&objects::plain(&object)).and_then(|s| StateStore::parse(&s));
     let mut users = Vec::new();
     if objects::is_leaving(&object) {
         users = users_of(&context.client, &name).await?;
@@ -36,10 +37,10 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
             return Ok(Action::await_change());
         }
         // Until then it serves them: nothing else could clean up after them.
-    } else {
+    } else if parsed.is_ok() {
         objects::hold(&api, &object).await?;
     }
-    let store = match api::read::<api::GitStateStore>(&objects::plain(&object)).and_then(|s| StateStore::parse(&s)) {
+    let store = match parsed {
         Ok(store) => store,
         Err(invalid) => {
             context.hub.misread_store(&name);
