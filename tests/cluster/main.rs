@@ -26,6 +26,8 @@ mod witness;
 mod v1;
 
 mod accepted;
+#[allow(dead_code, reason = "shared with a benchmark")]
+mod api_proxy;
 mod argocd;
 mod controls;
 mod crashes;
@@ -43,6 +45,7 @@ mod poison;
 mod races;
 mod readme;
 mod restarts;
+mod robust;
 mod seen;
 mod support;
 mod vault;
