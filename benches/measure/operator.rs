@@ -22,6 +22,16 @@ impl Operator {
         Self(command.spawn().expect("kept runs"))
     }
 
+    /// Whether it has not ended by itself.
+    pub fn runs(&mut self) -> bool {
+        self.0.try_wait().expect("wait").is_none()
+    }
+
+    /// Ends it as a crash does.
+    pub fn crash(mut self) {
+        self.0.kill().expect("kill");
+    }
+
     pub fn pid(&self) -> u32 {
         self.0.id()
     }
