@@ -44,7 +44,9 @@ impl Operator {
 
 impl Drop for Operator {
     fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.pid().to_string()).status();
+        if self.runs() {
+            let _ = Command::new("kill").arg(self.pid().to_string()).status();
+        }
         let _ = self.0.wait();
     }
 }

@@ -185,6 +185,8 @@ impl Plan {
         match fault {
             // A watch has no end to wait for.
             Fault::CutAfter | Fault::StatusAfter(_) if call == Call::Watch => Some(Fault::CutBefore),
+            // Only writes come too late.
+            Fault::Status(409) if matches!(call, Call::Watch | Call::Read) => Some(Fault::CutBefore),
             other => Some(other),
         }
     }
