@@ -4,6 +4,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, TryStreamExt, stream};
+use kept::cluster::requests_of;
+use kept::promises;
 use kube::api::{
     Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams, PostParams,
 };
@@ -98,9 +100,7 @@ impl Cluster {
 
     /// Creates a team, or edits it if it is there.
     pub async fn put(&self, at: usize, edition: usize) {
-        let object: DynamicObject = serde_saphyr::from_str(&teams::manifest(at, edition)).expect("readable YAML");
-        let params = PatchParams::apply("bench").force();
-        self.of_team(at).patch(&teams::name(at), &params, &Patch::Apply(&object)).await.expect("it is served");
+        self.apply(&teams::manifest(at, edition)).await.expect("it is served");
     }
 
     /// The same of many.
@@ -110,16 +110,50 @@ impl Cluster {
 
     /// Asks for the removal of a team, if it is there.
     pub async fn drop(&self, at: usize) {
-        match self.of_team(at).delete(&teams::name(at), &DeleteParams::default()).await {
-            Err(kube::Error::Api(status)) if status.code == 404 => {}
-            other => drop(other.expect("it is served")),
-        }
+        self.remove(&teams::manifest(at, 1)).await.expect("it is served");
     }
 
     /// Whether every team is Ready as it is now, and none is on its way out.
     pub async fn is_settled(&self) -> bool {
         let list = self.everywhere().list(&ListParams::default()).await.expect("a list");
         list.items.iter().all(is_settled)
+    }
+
+    /// Creates a request of any kind, or edits it if it is there.
+    pub async fn apply(&self, manifest: &str) -> Result<(), kube::Error> {
+        let (api, object) = self.object(manifest);
+        let params = PatchParams::apply("bench").force();
+        api.patch(&object.name_any(), &params, &Patch::Apply(&object)).await.map(drop)
+    }
+
+    /// Asks for the removal of a request of any kind, if it is there.
+    pub async fn remove(&self, manifest: &str) -> Result<(), kube::Error> {
+        let (api, object) = self.object(manifest);
+        match api.delete(&object.name_any(), &DeleteParams::default()).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    fn object(&self, manifest: &str) -> (Api<DynamicObject>, DynamicObject) {
+        let object: DynamicObject = serde_saphyr::from_str(manifest).expect("readable YAML");
+        let types = object.types.as_ref().expect("a kind");
+        let group = types.api_version.split('/').next().expect("a group");
+        let resource = requests_of(promises::by_kind(group, &types.kind).expect("it is served"));
+        let namespace = object.namespace().expect("a namespace");
+        (Api::namespaced_with(self.client.clone(), &namespace, &resource), object)
+    }
+
+    /// All requests of all kinds, and how many of them are not settled.
+    pub async fn requests(&self) -> Result<(usize, usize), kube::Error> {
+        let (mut all, mut late) = (0, 0);
+        for promise in promises::all() {
+            let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &requests_of(*promise));
+            let list = api.list(&ListParams::default()).await?.items;
+            all += list.len();
+            late += list.iter().filter(|object| !is_settled(object)).count();
+        }
+        Ok((all, late))
     }
 
     /// Waits until `count` teams are there, and all are Ready. What is asked meanwhile is little work for

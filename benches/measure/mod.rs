@@ -4,6 +4,7 @@ pub mod cluster;
 pub mod figures;
 pub mod git;
 pub mod operator;
+pub mod platform;
 pub mod process;
 pub mod requests;
 pub mod teams;

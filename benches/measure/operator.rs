@@ -30,6 +30,16 @@ impl Operator {
         Self(command.spawn().expect("kept runs"))
     }
 
+    /// Whether it has not ended by itself.
+    pub fn runs(&mut self) -> bool {
+        self.0.try_wait().expect("wait").is_none()
+    }
+
+    /// Ends it as a crash does.
+    pub fn crash(mut self) {
+        self.0.kill().expect("kill");
+    }
+
     pub fn pid(&self) -> u32 {
         self.0.id()
     }
@@ -42,7 +52,9 @@ impl Operator {
 
 impl Drop for Operator {
     fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.pid().to_string()).status();
+        if self.runs() {
+            let _ = Command::new("kill").arg(self.pid().to_string()).status();
+        }
         let _ = self.0.wait();
     }
 }

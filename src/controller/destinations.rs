@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::argocd::Push;
 use super::status::{Verdict, conditions};
-use super::{Context, objects};
+use super::{Context, objects, story};
 use crate::api;
 use crate::api::status::condition::READY;
 use crate::cluster;
@@ -32,7 +32,10 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
     if objects::is_leaving(&object) {
         return leave(&object, parsed.ok(), &context, &api).await;
     }
-    objects::hold(&api, &object).await?;
+    // What cannot be read stands for nothing that is to be cleaned up, and may be refused when it is to be let go.
+    if parsed.is_ok() {
+        objects::hold(&api, &object).await?;
+    }
     let verdict = match parsed {
         Ok(destination) => {
             let store = destination.store.clone();
@@ -163,5 +166,10 @@ async fn write(
         "observedGeneration": object.metadata.generation,
         "conditions": conditions(object, &[(READY, verdict)], Timestamp::now()),
     });
-    objects::write_status(api, object, &status, None).await.map(drop)
+    if objects::write_status(api, object, &status, None).await? {
+        for told in story::told(object, &status) {
+            context.tell(object, told);
+        }
+    }
+    Ok(())
 }

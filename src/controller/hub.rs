@@ -175,6 +175,7 @@ impl Hub {
         state.contested.remove(key);
         state.comparing.remove(key);
         state.vclusters.remove(key);
+        state.lingering.remove(key);
         state.known.reserve(key, &Set::new());
         drop(state);
         self.look_away(key);
@@ -184,6 +185,11 @@ impl Hub {
         if let Some(live) = &self.live {
             live.forget(key);
         }
+    }
+
+    /// Since when it has been known that something outlives the files of a request that is being deleted.
+    pub(super) fn lingers_since(&self, key: &RequestKey) -> Instant {
+        *self.state().lingering.entry(key.clone()).or_insert_with(Instant::now)
     }
 
     /// A request is there, or has changed: those that have to do with it are looked at again.

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::hub::{Hub, Step};
 use super::live::health::{self, Health, Sight};
-use super::places::{places, places_of, recorded, standing};
+use super::places::{fitting, places, places_of, recorded, standing};
 use super::progress::{Progress, Stage};
 use super::status::{Verdict, conditions, paused};
 use super::story::{self, Story};
@@ -118,7 +118,7 @@ async fn remove(object: &DynamicObject, context: &Context, api: &Api<DynamicObje
         Step::Reached(progress) if matches!(progress.stage, Stage::Done(_)) => {
             // Of a request that had no files nothing can linger.
             if !progress.receipts.is_empty()
-                && let Some(verdict) = lingering::waits_for(object, &request, context).await?
+                && let Some(verdict) = lingering::waits_for(&request, context).await?
             {
                 write(object, context, api, &verdict, Some(&progress)).await?;
                 return Ok(Action::requeue(lingering::LOOK_AGAIN));
@@ -239,6 +239,7 @@ async fn write(
         Some(progress) => places(progress, &before, hub),
         None => standing(before.clone(), hub),
     };
+    let after = fitting(after);
     let health = context.health(object, &key, progress);
     let ready = health.verdict.as_ref().filter(|_| committed.is_good()).unwrap_or(committed);
     let kratix = [(KRATIX[0], committed), (KRATIX[1], committed), (KRATIX[2], committed)];

@@ -1,7 +1,7 @@
 //! What a removed request leaves to others to clean up: objects that Argo CD deletes once their files
 //! are gone, and that another operator's finalizer may hold.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use kube::ResourceExt;
 use kube::api::{Api, ApiResource, DynamicObject};
@@ -15,16 +15,13 @@ use crate::promises::{Lingering, Request};
 /// How soon it is looked at again.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// How long something may go on existing although nothing asks for it any more: Argo CD looks for changes
-/// every three minutes, unless it is told; after twice that it is taken not to prune.
+/// every three minutes, unless it is told; after twice that it is taken not to prune. Counted by this operator's own
+/// clock that only goes forward: the time of the deletion is the API server's, which another clock may be far from.
 const PATIENCE: Duration = Duration::from_mins(6);
 
 /// What there is to wait for, in words. Nothing, if this cluster has no such objects or kept may not
 /// look at them: the files may be for another one.
-pub(super) async fn waits_for(
-    object: &DynamicObject,
-    request: &Request,
-    context: &Context,
-) -> Result<Option<Verdict>, kube::Error> {
+pub(super) async fn waits_for(request: &Request, context: &Context) -> Result<Option<Verdict>, kube::Error> {
     for lingering in context.promise.lingering(request, &context.hub.settings) {
         let gvk = GroupVersionKind::gvk(lingering.group, lingering.version, lingering.kind);
         let resource = ApiResource::from_gvk_with_plural(&gvk, lingering.plural);
@@ -39,7 +36,7 @@ pub(super) async fn waits_for(
         if objects::is_leaving(&found) {
             return Ok(Some(held(&found, &lingering)));
         }
-        if waited(object) < PATIENCE {
+        if context.hub.lingers_since(&request.key).elapsed() < PATIENCE {
             let Lingering { kind, namespace, name, .. } = &lingering;
             let message = format!("its files are removed; waiting for Argo CD to delete the {kind} {namespace}/{name}");
             return Ok(Some(Verdict::bad("Lingering", message)));
@@ -61,10 +58,4 @@ fn held(found: &DynamicObject, lingering: &Lingering) -> Verdict {
             found.finalizers().join(", ")
         ),
     )
-}
-
-/// How long the request has been waiting to go.
-fn waited(object: &DynamicObject) -> Duration {
-    let since = object.metadata.deletion_timestamp.as_ref().map(|time| SystemTime::from(time.0));
-    since.and_then(|since| since.elapsed().ok()).unwrap_or_default()
 }

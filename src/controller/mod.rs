@@ -14,6 +14,7 @@ mod live;
 mod objects;
 mod places;
 mod progress;
+mod refusals;
 mod status;
 mod stores;
 mod story;
@@ -32,7 +33,7 @@ use futures::{FutureExt, StreamExt};
 use kube::api::{Api, ApiResource, DynamicObject, ListParams};
 use kube::runtime::controller::{Action, Config, Controller};
 use kube::runtime::{WatchStreamExt, reflector, watcher};
-use kube::{Client, Config as ClusterConfig, ResourceExt};
+use kube::{Client, Config as ClusterConfig, Resource as _, ResourceExt};
 
 use crate::cluster;
 use crate::config::Settings;
@@ -42,7 +43,8 @@ use crate::telemetry::http;
 use election::Election;
 use hub::Hub;
 use live::Live;
-use story::Story;
+use refusals::Refusals;
+use story::{Story, Told};
 use triggers::{Listener, Triggers};
 use vitals::Vitals;
 
@@ -51,18 +53,28 @@ const CONCURRENCY: u16 = 32;
 
 /// How soon an error of the API server is tried again.
 const API_RETRY: Duration = Duration::from_secs(2);
+/// The same of what it would say again.
+const API_RECHECK: Duration = Duration::from_mins(1);
 
 /// What the controllers of stores and of destinations work with.
 struct Context {
     hub: Arc<Hub>,
     client: Client,
+    story: Story,
     resource: ApiResource,
 }
 
+impl Context {
+    /// Adds to the story of an object.
+    fn tell(&self, object: &DynamicObject, (type_, reason, note): Told) {
+        self.story.tell(object.object_ref(&self.resource), type_, &reason, note);
+    }
+}
+
 /// What to do when the API server refused something.
-fn on_error<C>(_: Arc<DynamicObject>, error: &kube::Error, _: Arc<C>) -> Action {
+fn on_error<C>(object: Arc<DynamicObject>, error: &kube::Error, _: Arc<C>) -> Action {
     tracing::debug!(%error, "trying again");
-    Action::requeue(API_RETRY)
+    Action::requeue(if refusals::is_final(error) { objects::spread(API_RECHECK, &object) } else { API_RETRY })
 }
 
 /// Why the operator cannot run.
@@ -184,9 +196,13 @@ async fn operate(
 
     vitals.meet(hub.clone(), bookkeeping.abort_handle());
     let story = Story::start(client.clone());
-    let serving = Serving { client: client.clone(), vitals, stop: stop.clone() };
-    let stores = Context { hub: hub.clone(), client: client.clone(), resource: store_kind.clone() };
-    let destinations = Context { hub: hub.clone(), client: client.clone(), resource: destination_kind.clone() };
+    let serving =
+        Serving { client: client.clone(), refusals: Refusals::new(story.clone()), vitals, stop: stop.clone() };
+    let context = |resource: &ApiResource| {
+        let (hub, client, story) = (hub.clone(), client.clone(), story.clone());
+        Context { hub, client, story, resource: resource.clone() }
+    };
+    let (stores, destinations) = (context(&store_kind), context(&destination_kind));
     let mut controllers = vec![
         serving
             .run(store_kind, store_listener, stores::reconcile, stores, {
@@ -262,6 +278,7 @@ fn meet(hub: &Hub, promise: &'static dyn Promise, seen: &Seen, present: &Present
 /// What every controller is run with.
 struct Serving<S> {
     client: Client,
+    refusals: Arc<Refusals>,
     vitals: Arc<Vitals>,
     stop: S,
 }
@@ -283,7 +300,7 @@ impl<S: Future<Output = ()> + Clone + Send + Sync + 'static> Serving<S> {
     {
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
         let kind: Arc<str> = resource.kind.as_str().into();
-        let vitals = self.vitals.clone();
+        let (vitals, refusals) = (self.vitals.clone(), self.refusals.clone());
         let store = reflector::store::Writer::new(resource.clone());
         let reader = store.as_reader();
         let objects = watcher(api.clone(), watcher::Config::default())
@@ -299,14 +316,16 @@ impl<S: Future<Output = ()> + Clone + Send + Sync + 'static> Serving<S> {
             })
             .applied_objects();
         let (one, all) = listener.streams();
-        Controller::for_stream_with(objects, reader, resource)
+        Controller::for_stream_with(objects, reader, resource.clone())
             .with_config(Config::default().concurrency(CONCURRENCY))
             .reconcile_on(one)
             .reconcile_all_on(all)
             .graceful_shutdown_on(self.stop.clone())
             .run(
                 move |object, context| {
-                    vitals.clone().measure(kind.clone(), reconcile(Arc::new(objects::unfold(&object)), context))
+                    let object = Arc::new(objects::unfold(&object));
+                    let work = reconcile(object.clone(), context);
+                    vitals.clone().measure(kind.clone(), refusals.clone().mind(resource.clone(), object, work))
                 },
                 on_error::<C>,
                 Arc::new(context),
@@ -320,10 +339,37 @@ impl<S: Future<Output = ()> + Clone + Send + Sync + 'static> Serving<S> {
 }
 
 async fn cluster_id(client: &Client) -> Result<String, Error> {
-    cluster::uid(client).await.map_err(|source| Error::Api {
-        what: "reading the namespace kube-system, whose UID names this cluster in state repositories (or set `writer` in the settings)",
-        source: Box::new(source),
-    })
+    let what = "reading the namespace kube-system, whose UID names this cluster in state repositories (or set `writer` in the settings)";
+    loop {
+        match cluster::uid(client).await {
+            Ok(uid) => return Ok(uid),
+            Err(error) => patiently(what, error).await?,
+        }
+    }
+}
+
+/// Waits before another try, if that may help: an API server that starts as well, or has too much to do, is no reason
+/// to give up, and a new start would be held back longer each time.
+async fn patiently(what: &'static str, source: kube::Error) -> Result<(), Error> {
+    let passes = match &source {
+        kube::Error::Api(status) => status.code == 429 || status.code >= 500,
+        kube::Error::Service(_) | kube::Error::HyperError(_) => true,
+        _ => false,
+    };
+    if !passes {
+        return Err(Error::Api { what, source: Box::new(source) });
+    }
+    tracing::warn!(error = %chain(&source), "{what}: the API server does not answer; trying again");
+    tokio::time::sleep(API_RETRY).await;
+    Ok(())
+}
+
+/// An error with all its causes: the outermost alone says little.
+fn chain(error: &kube::Error) -> String {
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    let mut words: Vec<String> = causes.map(ToString::to_string).collect();
+    words.dedup_by(|next, before| before.ends_with(next.as_str()));
+    words.join(": ")
 }
 
 async fn names(client: &Client, resource: &ApiResource, vitals: &Vitals) -> Result<Vec<String>, Error> {
@@ -338,9 +384,7 @@ async fn names(client: &Client, resource: &ApiResource, vitals: &Vitals) -> Resu
                 );
                 tokio::time::sleep(Duration::from_secs(5)).await;
             }
-            Err(source) => {
-                return Err(Error::Api { what: "listing stores and destinations", source: Box::new(source) });
-            }
+            Err(error) => patiently("listing stores and destinations", error).await?,
         }
     }
 }

@@ -107,13 +107,18 @@ pub(super) async fn write_status(
     if let Some(stamp) = stamp {
         patch[stamp] = json!(Timestamp::now().round(Unit::Second).unwrap_or_default());
     }
-    // What was compared may be older than what the API server has: then its newer version is on its way
-    // here, and will be looked at.
+    // What was compared may be older than what the API server has: that is a conflict, and looked at again. Its newer
+    // version is on its way here as a rule, but an admission webhook may say the same of one that does not change.
     let patch = json!({"metadata": {"resourceVersion": object.resource_version()}, "status": patch});
     match api.patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(&patch)).await {
-        Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(false),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
         other => other.map(|_| true),
     }
+}
+
+/// Whether a write came too late: somebody else has changed the object since it was read.
+pub(super) fn is_conflict(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 409)
 }
 
 /// What turns `current` into `wanted` (RFC 7396), without touching fields of `current` that kept does

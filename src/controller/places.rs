@@ -12,6 +12,21 @@ use crate::placement::{Branch, Remote};
 use crate::store::{self, Footprint, Receipt};
 use crate::values::{RelPath, Set};
 
+/// How many bytes of a status may name places: hundreds of them. etcd takes an object of 1.5 MiB, with the request in it.
+const MOST_PLACES: usize = 128 * 1024;
+
+/// As many of the places as there is room for: those of now come first. What is left out are places that were left
+/// behind, one for each destination that ever went; the records in the repositories have all that is still in use.
+pub(super) fn fitting(places: Vec<Place>) -> Vec<Place> {
+    let mut room = MOST_PLACES;
+    let mut fits = |place: &Place| {
+        let size = serde_json::to_vec(place).map_or(0, |text| text.len());
+        room = room.saturating_sub(size);
+        room > 0
+    };
+    places.into_iter().take_while(|place| fits(place)).collect()
+}
+
 /// The places that an object's own status names.
 pub(super) fn places_of(object: &DynamicObject) -> Vec<Place> {
     let places = object.data.pointer("/status/places").cloned();

@@ -9,7 +9,7 @@ use kube::{Client, ResourceExt};
 use serde_json::json;
 
 use super::status::{Verdict, conditions};
-use super::{Context, objects};
+use super::{Context, objects, story};
 use crate::api;
 use crate::api::status::condition::READY;
 use crate::cluster;
@@ -27,6 +27,7 @@ const SOONEST: Duration = Duration::from_secs(1);
 pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, kube::Error> {
     let api = objects::api_for(&context.client, &context.resource, &object);
     let name = object.name_any();
+    let parsed = api::read::<api::GitStateStore>(&objects::plain(&object)).and_then(|s| StateStore::parse(&s));
     let mut users = Vec::new();
     if objects::is_leaving(&object) {
         users = users_of(&context.client, &name).await?;
@@ -36,14 +37,15 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
             return Ok(Action::await_change());
         }
         // Until then it serves them: nothing else could clean up after them.
-    } else {
+    } else if parsed.is_ok() {
         objects::hold(&api, &object).await?;
     }
-    let store = match api::read::<api::GitStateStore>(&objects::plain(&object)).and_then(|s| StateStore::parse(&s)) {
+    let store = match parsed {
         Ok(store) => store,
         Err(invalid) => {
             context.hub.misread_store(&name);
-            write(&object, &context, &api, &Verdict::bad(invalid.reason(), invalid.to_string()), None).await?;
+            let verdict = Verdict::bad(invalid.reason(), invalid.to_string());
+            write(&object, &context, &api, &verdict, None).await?;
             return Ok(Action::await_change());
         }
     };
@@ -141,5 +143,10 @@ async fn write(
     if let Some(store) = found.filter(|_| verdict.is_good()) {
         status["url"] = json!(store.branch.remote.to_string());
     }
-    objects::write_status(api, object, &status, None).await.map(drop)
+    if objects::write_status(api, object, &status, None).await? {
+        for told in story::told(object, &status) {
+            context.tell(object, told);
+        }
+    }
+    Ok(())
 }

@@ -53,6 +53,9 @@ impl Story {
     }
 }
 
+/// What kind of event it is, its reason and its note.
+pub(super) type Told = (EventType, String, String);
+
 async fn serve(client: Client, mut waiting: mpsc::Receiver<(ObjectReference, Event)>) {
     let reporter = Reporter { controller: "kept".into(), instance: None };
     let mut told: HashMap<u64, Instant> = HashMap::new();
@@ -78,13 +81,14 @@ async fn serve(client: Client, mut waiting: mpsc::Receiver<(ObjectReference, Eve
     }
 }
 
-/// What there is to tell when a request's status becomes this one.
-pub(super) fn told(object: &DynamicObject, status: &Value) -> Vec<(EventType, String, String)> {
+/// What there is to tell when an object's status becomes this one.
+pub(super) fn told(object: &DynamicObject, status: &Value) -> Vec<Told> {
     let before = conditions_of(object);
     let after: Vec<Condition> = serde_json::from_value(status["conditions"].clone()).unwrap_or_default();
     let find = |all: &[Condition], type_: &str| all.iter().find(|condition| condition.type_ == type_).cloned();
     let mut told = Vec::new();
-    let Some(committed) = find(&after, COMMITTED) else { return told };
+    // Stores and destinations commit nothing.
+    let Some(committed) = find(&after, COMMITTED).or_else(|| find(&after, READY)) else { return told };
     let is_news = |now: &Condition| {
         find(&before, &now.type_).is_none_or(|old| {
             let is_other = now.observed_generation != old.observed_generation && now.message != old.message;

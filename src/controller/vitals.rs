@@ -10,6 +10,7 @@ use kube::runtime::watcher;
 use tokio::task::AbortHandle;
 
 use super::hub::Hub;
+use super::objects::is_conflict;
 use super::{CONCURRENCY, Seen};
 use crate::store::Fence;
 use crate::telemetry::http::Face;
@@ -128,8 +129,10 @@ impl Vitals {
         self.count(&kind, |running| running + 1);
         let done = work.await;
         self.count(&kind, |running| running.saturating_sub(1));
-        self.metrics.reconciled(&kind, done.is_ok(), begun.elapsed());
-        if done.is_err() {
+        // That others change objects too is nothing wrong.
+        let well = done.as_ref().map_or_else(is_conflict, |_| true);
+        self.metrics.reconciled(&kind, well, begun.elapsed());
+        if !well {
             self.metrics.failed(&kind, "ApiServer");
         }
         done

@@ -59,7 +59,9 @@ impl World {
         self.eventually("its rights", || self.try_kubectl(&question, "").status.success().then_some(()));
         let token = self.kubectl(&["create", "token", account, "-n", namespace, "--duration=12h"]);
         let admin = fs::read_to_string(self.info("kubeconfig")).expect("the administrator's kubeconfig");
-        let own = admin.replace(&self.info("token"), token.trim());
+        let real = self.info("apiServer");
+        let server = self.api_server.as_deref().unwrap_or(&real);
+        let own = admin.replace(&self.info("token"), token.trim()).replace(&real, server);
         fs::write(self.desk().join("operator.kubeconfig"), own).expect("a kubeconfig");
     }
 }

@@ -12,7 +12,7 @@ use crate::support::World;
 use crate::witness::{Versions, Witness, log_moves, request_in, went_forward};
 
 /// Teams with new names, which are wanted from now on.
-fn edit(world: &World, versions: &mut Versions, which: &BTreeSet<usize>, counter: &mut usize) -> String {
+pub fn edit(world: &World, versions: &mut Versions, which: &BTreeSet<usize>, counter: &mut usize) -> String {
     let mut teams = String::new();
     for at in which {
         *counter += 1;
@@ -38,7 +38,7 @@ pub fn want(world: &World, versions: &mut Versions, teams: &str) {
 }
 
 /// Waits until the branch holds all that is wanted.
-fn settles(world: &World, witness: &mut Witness, versions: &Versions) {
+pub fn settles(world: &World, witness: &mut Witness, versions: &Versions) {
     world.eventually("the branch holds what is wanted", || {
         witness.look(versions);
         (witness.requests == versions.now).then_some(())

@@ -26,6 +26,8 @@ mod witness;
 mod v1;
 
 mod accepted;
+#[allow(dead_code, reason = "shared with a benchmark")]
+mod api_proxy;
 mod argocd;
 mod controls;
 mod crashes;
@@ -45,6 +47,7 @@ mod races;
 mod readme;
 mod replicas;
 mod restarts;
+mod robust;
 mod seen;
 mod support;
 mod vault;

@@ -17,7 +17,7 @@ const ABANDON: &str = "kept.integratn.tech/abandon";
 
 impl World {
     /// What the operator answers: the status, the head in lower case, and the body.
-    fn ask(&self, path: &str) -> (u16, String, String) {
+    pub fn ask(&self, path: &str) -> (u16, String, String) {
         let mut stream = self.eventually("it listens", || {
             let log = self.log();
             let line = log.lines().rev().find(|line| line.contains("serving /metrics"))?;
@@ -32,7 +32,7 @@ impl World {
     }
 
     /// Waits until `/readyz` has this to say.
-    fn readyz(&self, status: u16, text: &str) -> String {
+    pub fn readyz(&self, status: u16, text: &str) -> String {
         self.eventually(&format!("readyz: {status} {text}"), || {
             let (code, _, said) = self.ask("/readyz");
             (code == status && said.contains(text)).then_some(said)
@@ -45,13 +45,13 @@ impl World {
     }
 
     /// The value of a series, written as the page does.
-    fn metric(&self, series: &str) -> Option<f64> {
+    pub fn metric(&self, series: &str) -> Option<f64> {
         let (_, _, page) = self.ask("/metrics");
         page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
     }
 
     /// Waits until a series has at least this value.
-    fn counts(&self, series: &str, least: f64) {
+    pub fn counts(&self, series: &str, least: f64) {
         self.eventually(&format!("{series} >= {least}"), || self.metric(series).filter(|value| *value >= least));
     }
 }

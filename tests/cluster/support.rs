@@ -28,6 +28,9 @@ pub struct World {
     info: Value,
     operator: Option<Child>,
     identity: Identity,
+    /// What the operator takes for the API server, if that is not the real one; more of its environment.
+    api_server: Option<String>,
+    environment: Vec<(String, String)>,
     dir: TempDir,
     _slot: MutexGuard<'static, ()>,
 }
@@ -119,7 +122,8 @@ impl World {
         });
         let identity = Identity::default();
         let dir = TempDir::new().expect("a directory");
-        Self { parts, hold, answers, info, operator: None, identity, dir, _slot: slot }
+        let (api_server, environment) = (None, Vec::new());
+        Self { parts, hold, answers, info, operator: None, identity, api_server, environment, dir, _slot: slot }
     }
 
     /// A directory of the test's own.
@@ -142,7 +146,29 @@ impl World {
         assert_eq!(answer["ok"], true, "{order}: {line}");
     }
 
+    /// Sends one of the servers a signal.
+    pub fn signal(&self, server: &str, signal: &str) {
+        let pid = self.info["pids"][server].to_string();
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -{signal} {pid}")).status().expect("kill");
+        assert!(sent.success(), "{server} does not run");
+    }
+
     // ---- the operator
+
+    /// Has the operator talk to another address than the API server's, from its first start on.
+    pub fn talk_to(&mut self, api_server: &str) {
+        self.api_server = Some(api_server.to_owned());
+    }
+
+    /// Gives the operator a variable from its next start on.
+    pub fn give(&mut self, variable: &str, value: &str) {
+        self.environment.push((variable.to_owned(), value.to_owned()));
+    }
+
+    /// Whether the operator has not ended by itself.
+    pub fn runs(&mut self) -> bool {
+        self.operator.as_mut().is_some_and(|operator| operator.try_wait().expect("wait").is_none())
+    }
 
     /// Lets the operator read the Secrets of one more namespace from its next start on.
     pub fn secrets_in(&mut self, namespace: &'static str) {
@@ -171,6 +197,7 @@ impl World {
         command.env("KEPT_LISTEN", "127.0.0.1:0");
         // It works at once, also where these tests run in a pod.
         command.env("POD_NAMESPACE", "");
+        command.envs(self.environment.iter().map(|(variable, value)| (variable, value)));
         self.operator = Some(command.stderr(log).stdin(Stdio::null()).spawn().expect("kept runs"));
     }
 

@@ -39,6 +39,8 @@ pub(super) struct State {
     /// Those that someone has asked to compare with their repositories, until they have been.
     pub(super) comparing: HashSet<RequestKey>,
     pub(super) contested: BTreeSet<RequestKey>,
+    /// Requests on their way out whose objects are still there, and since when that is known.
+    pub(super) lingering: HashMap<RequestKey, Instant>,
     /// Requests whose status says that they are not ready, and the reason.
     pub(super) unready: BTreeMap<RequestKey, &'static str>,
     /// How virtual clusters fare.
