@@ -30,7 +30,7 @@ impl Refusals {
         work: impl Future<Output = Result<Action, kube::Error>>,
     ) -> Result<Action, kube::Error> {
         let done = work.await;
-        let said = done.as_ref().err().filter(|error| is_final(error)).map(ToString::to_string);
+        let said = done.as_ref().err().and_then(final_word);
         if let Some(said) = said.filter(|said| self.is_news(&object, Some(said))) {
             let text = format!(
                 "the API server does not take what is to be written into the object, so nothing is done for it: {said}. \
@@ -55,6 +55,11 @@ impl Refusals {
 
 /// Whether the API server would say the same again: the object is invalid, or too large for etcd.
 pub(super) fn is_final(error: &kube::Error) -> bool {
-    let kube::Error::Api(status) = error else { return false };
-    matches!(status.code, 400 | 413 | 422) || status.message.contains("too large")
+    final_word(error).is_some()
+}
+
+fn final_word(error: &kube::Error) -> Option<&str> {
+    let kube::Error::Api(status) = error else { return None };
+    let said = status.message.as_str();
+    (matches!(status.code, 400 | 413 | 422) || said.contains("too large")).then_some(said)
 }
