@@ -164,7 +164,7 @@ async fn write(
     context.hub.said(&context.resource.kind, verdict);
     let status = json!({
         "observedGeneration": object.metadata.generation,
-        "conditions": conditions(object, &[(READY, verdict)], Timestamp::now()),
+        "conditions": conditions(object, &[(READY, verdict)], false, Timestamp::now()),
     });
     if objects::write_status(api, object, &status, None).await? {
         for told in story::told(object, &status) {

@@ -205,6 +205,10 @@ impl Hub {
     pub(super) fn part(&self, key: &RequestKey) {
         let mut state = self.state();
         state.unready.remove(key);
+        state.requests.remove(key);
+        state.contested.remove(key);
+        state.comparing.remove(key);
+        state.lingering.remove(key);
         state.vclusters.remove(key);
         let concerned = state.known.peers_mut().leave(key);
         drop(state);

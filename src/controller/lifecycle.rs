@@ -13,19 +13,20 @@ use super::hub::{Hub, Step};
 use super::live::health::{self, Health, Sight};
 use super::places::{fitting, places, places_of, recorded, standing};
 use super::progress::{Progress, Stage};
-use super::status::{Verdict, conditions, paused};
+use super::status::{Verdict, conditions, cut, paused};
 use super::story::{self, Story};
 use super::{lingering, objects};
 use crate::api::status::condition::{COMMITTED, KRATIX, READY};
-use crate::api::{self, Phase};
+use crate::api::{self, Phase, Place};
 use crate::error::{Explain, Retry};
+use crate::manifest::Observed;
 use crate::promises::{Promise, Request};
 use crate::values::{RequestKey, Timestamp};
 
 /// The field of a virtual cluster's status that says when it was last written.
 const LAST_RECONCILED: &str = "lastReconciled";
 /// How soon it is looked whether all that says how requests fare is there.
-const SETTLING: Duration = Duration::from_millis(200);
+const SETTLING: Duration = Duration::from_secs(1);
 /// How soon a cause that nothing watches is looked at again.
 const RECHECK: Duration = Duration::from_mins(1);
 
@@ -51,8 +52,8 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
         Ok(request) => request,
         Err(invalid) => {
             let verdict = Verdict::bad(invalid.reason(), invalid.to_string());
-            write(&object, &context, &api, &verdict, None).await?;
-            return Ok(Action::await_change());
+            let again = write(&object, &context, &api, &verdict, None).await?;
+            return Ok(again.map_or_else(Action::await_change, Action::requeue));
         }
     };
     objects::hold(&api, &object).await?;
@@ -64,15 +65,13 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
         Step::Waiting => Ok(Action::requeue(RECHECK)),
         Step::Refused(failure) => {
             let verdict = Verdict::bad(failure.reason(), failure.to_string());
-            write(&object, &context, &api, &verdict, None).await?;
+            let again = write(&object, &context, &api, &verdict, None).await?;
             Ok(match failure.retry() {
-                Retry::OnChange => Action::await_change(),
+                Retry::OnChange => again.map_or_else(Action::await_change, Action::requeue),
                 Retry::Recheck | Retry::Soon | Retry::Late => Action::requeue(objects::spread(RECHECK, &object)),
             })
         }
-        Step::Reached(_) if context.hub.live.as_ref().is_some_and(|live| !live.is_settled()) => {
-            Ok(Action::requeue(SETTLING))
-        }
+        Step::Reached(progress) if context.is_unsettled(&progress) => Ok(Action::requeue(SETTLING)),
         Step::Reached(progress) => {
             announce_drift(&object, &context, &request.key);
             let again = write(&object, &context, &api, &verdict(&progress), Some(&progress)).await?;
@@ -98,20 +97,21 @@ async fn remove(object: &DynamicObject, context: &Context, api: &Api<DynamicObje
         return Ok(Action::await_change());
     }
     let request = bare(object, context.promise);
-    if context.promise.makes_vcluster() {
-        let status = json!({"phase": Phase::Deleting, "message": "its files are being removed"});
-        if !has_phase(object, Phase::Deleting)
-            && objects::write_status(api, object, &status, Some(LAST_RECONCILED)).await?
-        {
-            // That is a change, which is looked at.
-            return Ok(Action::requeue(RECHECK));
-        }
-    }
     if objects::is_abandoned(object) {
         tracing::warn!(request = %request.key, "let go without removing its files, as its annotation asks");
         objects::release(api, object).await?;
         context.hub.forget(&request.key);
         return Ok(Action::await_change());
+    }
+    if context.promise.makes_vcluster() && !has_phase(object, Phase::Deleting) {
+        let status = json!({"phase": Phase::Deleting, "message": "its files are being removed"});
+        match objects::write_status(api, object, &status, Some(LAST_RECONCILED)).await {
+            // That is a change, which is looked at.
+            Ok(true) => return Ok(Action::requeue(RECHECK)),
+            Err(error) if objects::is_conflict(&error) => return Err(error),
+            // A status that cannot be written must not keep it.
+            Ok(false) | Err(_) => {}
+        }
     }
     let whole = context.promise.request(&objects::plain(object), None).ok();
     match context.hub.remove(context.promise, &request, whole.as_ref(), recorded(object)) {
@@ -157,7 +157,7 @@ fn tell_of_volumes(object: &DynamicObject, context: &Context) {
             let note = format!(
                 "these PersistentVolumes of {namespace} stay, with their data, as their reclaim policy is Retain. To \
                  remove them: kubectl delete persistentvolume {}",
-                volumes.join(" ")
+                few(&volumes, " ", 700)
             );
             context.tell(object, EventType::Warning, "VolumesRemain", note);
         }
@@ -217,7 +217,7 @@ fn next_look(object: &DynamicObject, context: &Context, progress: &Progress) -> 
 fn announce_drift(object: &DynamicObject, context: &Context, request: &RequestKey) {
     let drift: Vec<String> = context.hub.take_drift(request).iter().map(ToString::to_string).collect();
     if !drift.is_empty() {
-        let note = format!("changed by others and put back: {}", few(&drift));
+        let note = format!("changed by others and put back: {}", few(&drift, ", ", 900));
         context.tell(object, EventType::Warning, "DriftRepaired", note);
     }
 }
@@ -240,14 +240,14 @@ async fn write(
         None => standing(before.clone(), hub),
     };
     let after = fitting(after);
-    let health = context.health(object, &key, progress);
+    let health = context.health(object, &key, progress, &after, committed);
     let ready = health.verdict.as_ref().filter(|_| committed.is_good()).unwrap_or(committed);
     let kratix = [(KRATIX[0], committed), (KRATIX[1], committed), (KRATIX[2], committed)];
     let parts = health.conditions.iter().map(|(type_, verdict)| (*type_, verdict));
     let said: Vec<_> = [(COMMITTED, committed), (READY, ready)].into_iter().chain(kratix).chain(parts).collect();
     let mut status = json!({
         "observedGeneration": object.metadata.generation,
-        "conditions": conditions(object, &said, Timestamp::now()),
+        "conditions": conditions(object, &said, health.stays, Timestamp::now()),
         "places": after,
     });
     let shown = after.iter().find(|p| !p.abandoned && !p.commit.is_empty()).map(|p| p.commit.clone());
@@ -255,7 +255,7 @@ async fn write(
     for (field, value) in progress.iter().flat_map(|progress| &progress.desired.facts).chain(&health.fields) {
         status[field] = value.clone();
     }
-    let stamp = health.vcluster.is_some().then_some(LAST_RECONCILED);
+    let stamp = context.promise.makes_vcluster().then_some(LAST_RECONCILED);
     hub.fares(&key, health.vcluster);
     if objects::write_status(api, object, &status, stamp).await? {
         for (type_, reason, note) in story::told(object, &status) {
@@ -266,25 +266,45 @@ async fn write(
 }
 
 impl Context {
-    /// How a request fares.
-    fn health(&self, object: &DynamicObject, key: &RequestKey, progress: Option<&Progress>) -> Health {
+    /// How a request fares whose files are at these places.
+    fn health(
+        &self,
+        object: &DynamicObject,
+        key: &RequestKey,
+        progress: Option<&Progress>,
+        places: &[Place],
+        committed: &Verdict,
+    ) -> Health {
+        let homes: Vec<_> = places.iter().map(|place| (place.repository.clone(), place.branch.clone())).collect();
+        let is_leaving = objects::is_leaving(object);
         let sight = match (&self.hub.live, progress) {
-            (None, _) => Sight::default(),
-            (Some(live), Some(progress)) if !objects::is_leaving(object) => {
-                live.observe(key, &progress.desired.observed)
-            }
+            (None, _) => Some(Sight::default()),
+            (Some(live), Some(progress)) if !is_leaving => Some(live.observe(key, &progress.desired.observed, &homes)),
             // It is refused, or leaving, and what was there still runs.
-            (Some(live), _) => live.glance(key),
+            (Some(live), _) => live.glance(key, &homes),
         };
-        if !self.promise.makes_vcluster() {
-            return health::of_request(&sight);
+        let is_vcluster = self.promise.makes_vcluster();
+        let mut health = match sight {
+            Some(sight) if is_vcluster => health::of_vcluster(&sight, since(object), Timestamp::now()),
+            Some(sight) => health::of_request(&sight),
+            // Nobody has looked since this operator has started: what was said before may still be so.
+            None => Health::untold(is_vcluster && object.data.pointer("/status/phase").is_none()),
+        };
+        if is_vcluster && (is_leaving || !committed.is_good()) {
+            health.fields.insert("message".to_owned(), json!(cut(&committed.message)));
+            health.vcluster.iter_mut().for_each(|vcluster| vcluster.is_ready = false);
         }
-        let mut health = health::of_vcluster(&sight, since(object), Timestamp::now());
-        if objects::is_leaving(object) {
+        if is_vcluster && is_leaving {
             health.fields.insert("phase".to_owned(), json!(Phase::Deleting));
             health.vcluster.iter_mut().for_each(|vcluster| vcluster.phase = Phase::Deleting.name());
         }
         health
+    }
+
+    /// Whether less could be said of a request than was said before this operator has started.
+    fn is_unsettled(&self, progress: &Progress) -> bool {
+        let is_observed = progress.desired.observed != Observed::default();
+        is_observed && self.hub.live.as_ref().is_some_and(|live| !live.is_settled())
     }
 
     /// Adds to the story of an object.
@@ -298,17 +318,17 @@ fn since(object: &DynamicObject) -> Option<Timestamp> {
     object.data.pointer("/status/health/degradedSince")?.as_str()?.parse().ok()
 }
 
-/// As many paths as an event takes.
-fn few(paths: &[String]) -> String {
+/// As many names as there is room for in an event.
+fn few(names: &[String], between: &str, room: usize) -> String {
     let mut text = String::new();
-    for (at, path) in paths.iter().enumerate() {
-        if at > 0 && text.len() + path.len() > 900 {
-            return format!("{text} and {} more", paths.len() - at);
+    for (at, name) in names.iter().enumerate() {
+        if at > 0 && text.len() + name.len() > room {
+            return format!("{text} and {} more", names.len() - at);
         }
         if at > 0 {
-            text.push_str(", ");
+            text.push_str(between);
         }
-        text.push_str(path);
+        text.push_str(name);
     }
     text
 }
@@ -320,9 +340,9 @@ mod tests {
     #[test]
     fn an_event_has_room_for_what_it_says() {
         let paths: Vec<String> = (0..10).map(|at| format!("{}/{at}", "long".repeat(100))).collect();
-        let text = few(&paths);
+        let text = few(&paths, ", ", 900);
         assert!(text.len() < 1000 && text.ends_with("and 8 more"), "{text}");
-        assert_eq!(few(&paths[..1]), paths[0]);
-        assert_eq!(few(&["a".into(), "b".into()]), "a, b");
+        assert_eq!(few(&paths[..1], ", ", 900), paths[0]);
+        assert_eq!(few(&["a".into(), "b".into()], " ", 900), "a b");
     }
 }

@@ -45,12 +45,17 @@ impl Verdict {
 }
 
 /// The object's conditions with those that are said now, and others left as they are; [`SUPERSEDED_BY`] stands only
-/// while it is a reason, and those of [`HEALTH`] only while they are said.
-pub(super) fn conditions(object: &DynamicObject, said: &[(&str, &Verdict)], now: Timestamp) -> Value {
+/// while it is a reason, and those of [`HEALTH`] only while they are said, unless these stay what they were.
+pub(super) fn conditions(
+    object: &DynamicObject,
+    said: &[(&str, &Verdict)],
+    health_stays: bool,
+    now: Timestamp,
+) -> Value {
     let mut conditions = conditions_of(object);
     let superseded = said.iter().find(|(_, verdict)| verdict.reason == SUPERSEDED_BY);
     let superseded = superseded.map(|(_, verdict)| Verdict { status: "True", ..(*verdict).clone() });
-    let passing = |type_: &str| type_ == PAUSED || type_ == SUPERSEDED_BY || HEALTH.contains(&type_);
+    let passing = |type_: &str| type_ == PAUSED || type_ == SUPERSEDED_BY || !health_stays && HEALTH.contains(&type_);
     let is_said =
         |type_: &str| said.iter().any(|(said, _)| *said == type_) || type_ == SUPERSEDED_BY && superseded.is_some();
     conditions.retain(|condition| is_said(&condition.type_) || !passing(&condition.type_));
@@ -90,7 +95,8 @@ pub(super) fn conditions_of(object: &DynamicObject) -> Vec<Condition> {
     conditions.and_then(|found| serde_json::from_value(found).ok()).unwrap_or_default()
 }
 
-fn cut(message: &str) -> String {
+/// As much of a message as a status has room for.
+pub(super) fn cut(message: &str) -> String {
     match message.char_indices().nth(LONGEST_MESSAGE) {
         Some((at, _)) => format!("{}…", &message[..at]),
         None => message.to_owned(),

@@ -138,7 +138,7 @@ async fn write(
     context.hub.said(&context.resource.kind, verdict);
     let mut status = json!({
         "observedGeneration": object.metadata.generation,
-        "conditions": conditions(object, &[(READY, verdict)], Timestamp::now()),
+        "conditions": conditions(object, &[(READY, verdict)], false, Timestamp::now()),
     });
     if let Some(store) = found.filter(|_| verdict.is_good()) {
         status["url"] = json!(store.branch.remote.to_string());

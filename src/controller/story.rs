@@ -63,7 +63,8 @@ async fn serve(client: Client, mut waiting: mpsc::Receiver<(ObjectReference, Eve
         let begun = Instant::now();
         let mut hasher = DefaultHasher::new();
         (&object.uid, &event.reason, &event.note).hash(&mut hasher);
-        if told.insert(hasher.finish(), begun).is_some_and(|before| begun.duration_since(before) < ONCE) {
+        let news = hasher.finish();
+        if told.get(&news).is_some_and(|before| begun.duration_since(*before) < ONCE) {
             continue;
         }
         if told.len() > WAITING {
@@ -72,7 +73,7 @@ async fn serve(client: Client, mut waiting: mpsc::Receiver<(ObjectReference, Eve
         // A recorder remembers every event: each has its own.
         let recorder = Recorder::new(client.clone(), reporter.clone());
         match timeout(PATIENCE, recorder.publish(&event, &object)).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => drop(told.insert(news, begun)),
             Ok(Err(error)) => tracing::debug!(%error, "event not written"),
             Err(_) => tracing::debug!("event not written: the API server does not answer"),
         }

@@ -15,6 +15,8 @@ use serde::de::DeserializeOwned;
 
 /// How often it is looked whether the kind has come, or the right to watch it.
 const LOOK: Duration = Duration::from_secs(15);
+/// How often a kind that was there has to be missed until it is taken to be gone.
+const MISSES: u32 = 4;
 /// Objects that the API server hands out at once: they may be large.
 const PAGE: u32 = 100;
 
@@ -69,6 +71,8 @@ where
         + Send
         + 'static,
 {
+    // What was there is not given up for a moment's trouble, such as that of an API server that starts.
+    let (mut was_there, mut missed) = (false, 0);
     while !ear.is_over() {
         if is_served(&client, &place.resource).await {
             let api: Api<K> = match &place.namespace {
@@ -91,15 +95,25 @@ where
                     Err(error) => {
                         tracing::debug!(kind = place.resource.kind, %error, "watching");
                         match error {
-                            watcher::Error::InitialListFailed(error) => Heard::Failing(error.to_string()),
+                            watcher::Error::InitialListFailed(error) => {
+                                tracing::warn!(kind = place.resource.kind, %error, "these objects cannot be listed");
+                                Heard::Failing(error.to_string())
+                            }
                             _ => continue,
                         }
                     }
                 };
+                if matches!(heard, Heard::Complete) {
+                    (was_there, missed) = (true, 0);
+                }
                 ear.hear(heard).await;
             }
         }
-        ear.hear(Heard::Absent).await;
+        missed += 1;
+        if !was_there || missed >= MISSES {
+            was_there = false;
+            ear.hear(Heard::Absent).await;
+        }
         tokio::time::sleep(LOOK).await;
     }
 }

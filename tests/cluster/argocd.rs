@@ -116,7 +116,9 @@ fn who_reads_what_was_pushed_is_told_and_nobody_else() {
     world.looked(&["all", "many", "set"]);
 
     world.apply(&team("default", "payments", "Payments"));
-    world.wait_ready("team/payments");
+    world.kubectl(&["wait", "--for=condition=Committed", "team/payments", "--timeout=100s"]);
+    let why = world.condition("team payments", "Ready")["message"].clone();
+    assert!(why.as_str().is_some_and(|why| why.contains("argocd/payments")), "nobody has applied it: {why}");
     world.wait_told(&["all", "many", "payments", "set"]);
     let version =
         |name: &str| world.get(&format!("application {name} -n argocd"))["metadata"]["resourceVersion"].clone();
@@ -125,7 +127,7 @@ fn who_reads_what_was_pushed_is_told_and_nobody_else() {
     // Who has not yet looked is told once more when it has: it may have looked too soon.
     world.apply(&team("default", "payments", "Payments and more"));
     world.eventually("the change is committed", || {
-        let seen = &world.condition("team payments", "Ready")["observedGeneration"];
+        let seen = &world.condition("team payments", "Committed")["observedGeneration"];
         (*seen == world.get("team payments")["metadata"]["generation"]).then_some(())
     });
     world.looked(&["all", "payments"]);

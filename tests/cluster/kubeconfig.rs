@@ -273,7 +273,7 @@ fn a_deleted_request_says_what_it_waits_for_and_goes_when_that_is_gone() {
     world.apply(&format!(
         "apiVersion: platform.integratn.tech/v1alpha1\nkind: VClusterKubeconfigSync\nmetadata: {{name: dev, namespace: platform-requests}}\nspec: {{name: dev, targetNamespace: {NAMESPACE}, hostname: dev.integratn.tech}}\n"
     ));
-    world.wait_ready("vclusterkubeconfigsync/dev -n platform-requests");
+    world.kubectl(&["wait", "--for=condition=Committed", "vclusterkubeconfigsync/dev", "-n", "platform-requests"]);
     // As Argo CD does with what was committed.
     world.apply(&certificate("first-login"));
     world.apply_manifests();

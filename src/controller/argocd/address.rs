@@ -3,7 +3,7 @@
 
 /// Host and path of a repository's URL, spelled one way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Address(Box<str>);
+pub(in crate::controller) struct Address(Box<str>);
 
 impl Address {
     /// The address in a URL, or in `user@host:path`.

@@ -1,5 +1,6 @@
 //! The two kinds of Argo CD's that read repositories, and how each is told to do so at once.
 
+use kube::ResourceExt;
 use kube::api::ApiResource;
 use kube::core::{GroupVersionKind, Object};
 use serde::Deserialize;
@@ -7,7 +8,7 @@ use serde_json::Value;
 
 use super::address::Address;
 use super::push::{self, Read};
-use crate::controller::live::{self, Application, Id, Report, Watched};
+use crate::controller::live::{self, Application, Applies, Id, Report, Watched};
 
 /// Their group.
 pub(super) const GROUP: &str = "argoproj.io";
@@ -148,24 +149,26 @@ impl Spec {
 const SYNC: [&str; 2] = ["Synced", "OutOfSync"];
 /// What it may say of how that fares.
 const HEALTH: [&str; 5] = ["Healthy", "Progressing", "Degraded", "Suspended", "Missing"];
-/// How much of what it says of trouble is kept.
-const LONGEST: usize = 500;
 
 impl Watched for Reader {
     fn id(&self, kind: live::Kind) -> Id {
         live::id_of(self, kind)
     }
 
-    fn report(&self) -> Option<Report> {
+    fn report(&self, _: live::Kind) -> Option<Report> {
         let status = self.status.clone().unwrap_or_default();
         let known = |words: &[&'static str], text: &str| words.iter().find(|word| **word == text).copied();
         let cluster = self.spec.destination.as_ref().map(|to| if to.server.is_empty() { &to.name } else { &to.server });
-        let mut applied = self.spec.read_by_sources().filter_map(|read| push::request_at(&read.path));
+        let mut applied = self.spec.read_by_sources().filter_map(|read| {
+            let request = push::request_at(&read.path)?;
+            Some(Applies { request, source: (read.repository, read.branch) })
+        });
         Some(Report::Application(Box::new(Application {
             sync: known(&SYNC, &status.sync.status).unwrap_or("Unknown"),
             health: known(&HEALTH, &status.health.status).unwrap_or("Unknown"),
-            trouble: status.trouble().map(|text| text.chars().take(LONGEST).collect::<String>().into()),
+            trouble: status.trouble().map(|text| text.chars().take(live::LONGEST).collect::<String>().into()),
             cluster: cluster.map_or("", |cluster| cluster.trim_end_matches('/')).into(),
+            is_refreshing: self.annotations().contains_key(Kind::Application.refresh().0),
             applies: applied.next(),
         })))
     }

@@ -31,7 +31,7 @@ use super::live::Live;
 use super::watch::{Place, follow};
 use crate::config::ArgocdSettings;
 
-pub(super) use self::push::Push;
+pub(super) use self::push::{Push, Source, is_of};
 
 /// How long one object may take.
 const PATIENCE: Duration = Duration::from_secs(10);

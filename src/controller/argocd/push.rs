@@ -94,6 +94,16 @@ impl Push {
     }
 }
 
+/// Where something is read: a repository, absent where only a template says which, and a branch, absent where it may be
+/// any.
+pub(in crate::controller) type Source = (Option<Address>, Option<Box<str>>);
+
+/// Whether that is this branch.
+pub(in crate::controller) fn is_of((repository, branch): &Source, url: &str, name: &str) -> bool {
+    repository.as_ref().is_none_or(|repository| *repository == Address::new(url))
+        && branch.as_ref().is_none_or(|branch| **branch == *name)
+}
+
 /// The request whose folder a path is, or is below. A destination's own path may have a part that looks like one, so
 /// it is the last.
 pub(super) fn request_at(path: &str) -> Option<RequestKey> {

@@ -2,8 +2,11 @@
 //! much as there are requests that it concerns.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
+use std::time::{Duration, Instant};
 
-use super::report::{Application, Id, Kind, Report, Secret};
+use super::report::{Application, Applies, Id, Kind, Report, Secret};
+use crate::controller::argocd::{Source, is_of};
 use crate::manifest::{Observed, ObservedKind};
 use crate::values::RequestKey;
 
@@ -101,17 +104,36 @@ pub(in crate::controller) struct Sight {
 /// Which kind a watch is of, and in which namespace; absent: in all.
 pub(in crate::controller) type Scope = (Kind, Option<String>);
 
+/// How long it is waited for watches that cannot say what there is.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// See the module.
-#[derive(Default)]
 pub(super) struct Board {
+    begun: Instant,
     watches: HashMap<Scope, (Sees, u32)>,
     objects: HashMap<Id, (u32, Report)>,
     pods: HashMap<Box<str>, Count>,
     clusters: HashMap<Box<str>, BTreeSet<Id>>,
-    appliers: HashMap<RequestKey, Id>,
+    appliers: HashMap<RequestKey, BTreeSet<Id>>,
     volumes: BTreeSet<(Box<str>, Box<str>)>,
     wishes: HashMap<RequestKey, Observed>,
     interested: HashMap<Topic, BTreeSet<RequestKey>>,
+}
+
+impl Default for Board {
+    fn default() -> Self {
+        Self {
+            begun: Instant::now(),
+            watches: HashMap::new(),
+            objects: HashMap::new(),
+            pods: HashMap::new(),
+            clusters: HashMap::new(),
+            appliers: HashMap::new(),
+            volumes: BTreeSet::new(),
+            wishes: HashMap::new(),
+            interested: HashMap::new(),
+        }
+    }
 }
 
 impl Board {
@@ -120,9 +142,10 @@ impl Board {
         self.watches.insert(scope, (Sees::Nothing, 0));
     }
 
-    /// Whether every watch has said something.
+    /// Whether every watch has said what there is, or has not for long.
     pub(super) fn is_settled(&self) -> bool {
-        self.watches.values().all(|(sees, _)| *sees != Sees::Nothing)
+        let says = |sees: &Sees| matches!(sees, Sees::All | Sees::Absent);
+        self.watches.values().all(|(sees, _)| says(sees)) || self.begun.elapsed() >= PATIENCE
     }
 
     /// A watch begins anew.
@@ -156,11 +179,9 @@ impl Board {
     }
 
     fn turn(&mut self, scope: &Scope, next: Sees) -> BTreeSet<RequestKey> {
-        let settled = self.is_settled();
         let Some((sees, _)) = self.watches.get_mut(scope) else { return BTreeSet::new() };
         let changed = std::mem::replace(sees, next.clone()) != next;
-        // Whoever waited for all of them does so no more.
-        if changed || self.is_settled() != settled { self.wishes.keys().cloned().collect() } else { BTreeSet::new() }
+        if changed { self.wishes.keys().cloned().collect() } else { BTreeSet::new() }
     }
 
     fn forget(&mut self, (kind, namespace): &Scope, is_old: impl Fn(u32) -> bool) -> BTreeSet<RequestKey> {
@@ -186,7 +207,9 @@ impl Board {
         for (report, is_now) in [(before, false), (report, true)] {
             if let Some(report) = report {
                 self.count(&id, &report, is_now, &mut topics);
-                concerned.extend(application(&report).and_then(|application| application.applies.clone()));
+                concerned.extend(
+                    application(&report).and_then(|found| found.applies.as_ref()).map(|found| found.request.clone()),
+                );
             }
         }
         topics.push(Topic::Object(id));
@@ -225,12 +248,8 @@ impl Board {
                     self.clusters.remove(&application.cluster);
                 }
                 topics.push(Topic::Cluster(application.cluster.clone()));
-                if let Some(files) = &application.applies {
-                    if is_now {
-                        self.appliers.insert(files.clone(), id.clone());
-                    } else if self.appliers.get(files) == Some(id) {
-                        self.appliers.remove(files);
-                    }
+                if let Some(Applies { request, .. }) = &application.applies {
+                    enlist(&mut self.appliers, request, id, is_now);
                 }
             }
             Report::Volume(claimed_in) => {
@@ -273,9 +292,15 @@ impl Board {
         }
     }
 
-    /// What is seen of a request.
-    pub(super) fn sight(&self, request: &RequestKey) -> Sight {
-        let mut sight = Sight { unapplied: self.unapplied(request), ..Sight::default() };
+    /// Whether an interest is taken in what is looked at for a request.
+    pub(super) fn is_wished(&self, request: &RequestKey) -> bool {
+        self.wishes.contains_key(request)
+    }
+
+    /// What is seen of a request, whose files are in these branches of these repositories.
+    pub(super) fn sight(&self, request: &RequestKey, homes: &[(String, String)]) -> Sight {
+        let is_home = |source: &Source| homes.iter().any(|(url, branch)| is_of(source, url, branch));
+        let mut sight = Sight { unapplied: self.unapplied(request, is_home), ..Sight::default() };
         let Some(observed) = self.wishes.get(request) else { return sight };
         for object in &observed.objects {
             let kind = Kind::Observed(object.kind);
@@ -319,11 +344,13 @@ impl Board {
         sight
     }
 
-    fn unapplied(&self, request: &RequestKey) -> Option<(String, String)> {
-        let id = self.appliers.get(request)?;
-        let trouble =
-            self.objects.get(id).and_then(|(_, report)| application(report)).and_then(|a| a.trouble.as_deref());
-        trouble.map(|trouble| (format!("{}/{}", id.namespace, id.name), trouble.to_owned()))
+    /// The first of the Applications that apply a request's files which has not.
+    fn unapplied(&self, request: &RequestKey, is_home: impl Fn(&Source) -> bool) -> Option<(String, String)> {
+        let appliers = self.appliers.get(request)?.iter();
+        let found = appliers.filter_map(|id| Some((id, application(&self.objects.get(id)?.1)?)));
+        let mut here =
+            found.filter(|(_, found)| found.applies.as_ref().is_some_and(|applies| is_home(&applies.source)));
+        here.find_map(|(id, found)| Some((format!("{}/{}", id.namespace, id.name), found.lag()?.to_owned())))
     }
 
     fn look(&self, kind: Kind, namespace: &str) -> Look<()> {
@@ -354,6 +381,19 @@ fn sees<'a>(watches: impl Iterator<Item = &'a (Sees, u32)>) -> Look<()> {
         }
     }
     look
+}
+
+/// Adds a member to a group, or takes it out. An empty group is none.
+fn enlist<K: Clone + Eq + Hash>(groups: &mut HashMap<K, BTreeSet<Id>>, group: &K, id: &Id, is_now: bool) {
+    let members = groups.entry(group.clone()).or_default();
+    if is_now {
+        members.insert(id.clone())
+    } else {
+        members.remove(id)
+    };
+    if members.is_empty() {
+        groups.remove(group);
+    }
 }
 
 fn application(report: &Report) -> Option<&Application> {

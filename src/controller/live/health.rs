@@ -9,7 +9,7 @@ use super::board::{Cluster, Count, Look};
 use super::report::{Application, Id, Secret};
 use crate::api::status::Phase;
 use crate::api::status::condition::{ARGO_SYNCED, CLUSTER_REGISTERED, KUBECONFIG_AVAILABLE, PODS_READY};
-use crate::controller::status::Verdict;
+use crate::controller::status::{Verdict, cut};
 use crate::telemetry::metrics::Vcluster;
 use crate::values::Timestamp;
 
@@ -25,6 +25,8 @@ pub(in crate::controller) struct Health {
     pub(in crate::controller) verdict: Option<Verdict>,
     /// The parts of that.
     pub(in crate::controller) conditions: Vec<(&'static str, Verdict)>,
+    /// Whether the parts that were said before stay.
+    pub(in crate::controller) stays: bool,
     /// Fields of the status; what is null is taken out.
     pub(in crate::controller) fields: Map<String, Value>,
     /// When it will be otherwise although nothing changes.
@@ -33,15 +35,26 @@ pub(in crate::controller) struct Health {
     pub(in crate::controller) vcluster: Option<Vcluster>,
 }
 
+impl Health {
+    /// Nothing is known now; what was said before stays, or if it is `new`, that is said.
+    pub(in crate::controller) fn untold(new: bool) -> Self {
+        let phase = new.then(|| ("phase".to_owned(), json!(Phase::Unknown)));
+        let fields = phase.into_iter().collect();
+        Self { verdict: None, conditions: Vec::new(), stays: true, fields, again: None, vcluster: None }
+    }
+}
+
 /// Judges a request that is no virtual cluster.
 pub(in crate::controller) fn of_request(sight: &Sight) -> Health {
     let mut found = Found::default();
-    let mut fields = Map::new();
+    let mut health = Value::Null;
     let mut conditions = Vec::new();
     for (id, application) in &sight.applications {
         found.application(id, application);
         conditions.extend(argo_synced(id, application).map(|verdict| (ARGO_SYNCED, verdict)));
-        fields.insert("health".to_owned(), json!({ "argocd": argocd(application.seen().and_then(Option::as_ref)) }));
+        if let Some(seen) = application.seen() {
+            health = json!({ "argocd": argocd(seen.as_ref()) });
+        }
     }
     for (id, project) in &sight.projects {
         found.there(id, project);
@@ -57,7 +70,8 @@ pub(in crate::controller) fn of_request(sight: &Sight) -> Health {
         Phase::Ready => None,
         phase => Some(found.verdict(phase)),
     };
-    Health { verdict, conditions, fields, again: None, vcluster: None }
+    let fields = [("health".to_owned(), health)].into_iter().collect();
+    Health { verdict, conditions, stays: false, fields, again: None, vcluster: None }
 }
 
 /// Judges a virtual cluster, which has been degraded since then according to its status. Nothing is seen of one
@@ -73,7 +87,7 @@ pub(in crate::controller) fn of_vcluster(sight: &Sight, since: Option<Timestamp>
         found.application(id, application);
         conditions.extend(argo_synced(id, application).map(|verdict| (ARGO_SYNCED, verdict)));
         seen = application.seen().and_then(Option::as_ref);
-        if is_here {
+        if application.seen().is_some() {
             health.insert("argocd".to_owned(), argocd(seen));
         }
     }
@@ -110,6 +124,9 @@ pub(in crate::controller) fn of_vcluster(sight: &Sight, since: Option<Timestamp>
         phase = if left.is_some() { phase } else { Phase::Failed };
         again = left;
         health.insert("degradedSince".to_owned(), json!(since));
+    } else if let Some(since) = since.filter(|_| phase == Phase::Unknown && is_here) {
+        // It may still be.
+        health.insert("degradedSince".to_owned(), json!(since));
     }
     let verdict = match phase {
         Phase::Ready => Some(Verdict::good("AllHealthy", "")),
@@ -122,7 +139,7 @@ pub(in crate::controller) fn of_vcluster(sight: &Sight, since: Option<Timestamp>
         None => "nothing is known here of how it runs".to_owned(),
     };
     let health = if health.is_empty() { Value::Null } else { Value::Object(health) };
-    let fields = [("phase", json!(phase)), ("message", json!(message)), ("health", health)];
+    let fields = [("phase", json!(phase)), ("message", json!(cut(&message))), ("health", health)];
     let vital = Vcluster {
         phase: phase.name(),
         is_ready: phase == Phase::Ready,
@@ -131,7 +148,7 @@ pub(in crate::controller) fn of_vcluster(sight: &Sight, since: Option<Timestamp>
         applications: members.map(|count| (count.ready, count.total)),
     };
     let fields = fields.into_iter().map(|(field, value)| (field.to_owned(), value)).collect();
-    Health { verdict, conditions, fields, again, vcluster: Some(vital) }
+    Health { verdict, conditions, stays: false, fields, again, vcluster: Some(vital) }
 }
 
 /// What was found, of what there was to see.

@@ -8,24 +8,30 @@ mod report;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use kube::Client;
-use kube::api::ApiResource;
+use kube::api::{ApiResource, DynamicObject};
 use kube::core::{DynamicResourceScope, GroupVersionKind, Resource};
 use serde::de::DeserializeOwned;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
 
 use self::board::{Board, Scope, Sight};
-use self::report::{Bare, Conditioned, Pod, Volume};
+use self::report::{Pod, Volume};
 use super::triggers::Triggers;
 use super::watch::{self, Hear, Heard, Place};
 use crate::config::Settings;
 use crate::manifest::{Observed, ObservedKind};
 use crate::values::RequestKey;
 
-pub(super) use self::report::{Application, Id, Kind, Report, Watched, id_of};
+pub(super) use self::report::{Application, Applies, Id, Kind, LONGEST, Report, Watched, id_of};
 
+/// How soon a change is passed on.
+const PACE: Duration = Duration::from_millis(500);
 /// What to say where kept may not look.
 const REFUSED: &str = "kept may not watch these objects, so statuses leave out what they would tell. Allow kept to list \
                        and watch them, as its Helm chart does, or set health to false in its settings";
@@ -33,22 +39,26 @@ const REFUSED: &str = "kept may not watch these objects, so statuses leave out w
 /// See the module.
 pub(super) struct Live {
     board: Mutex<Board>,
-    triggers: Arc<Triggers>,
+    /// Requests to be looked at.
+    concerned: mpsc::UnboundedSender<BTreeSet<RequestKey>>,
 }
 
 impl Live {
     /// Begins to watch all but Applications, which others watch as well: [`Live::ear`] is for them.
     pub(super) fn start(client: &Client, settings: &Settings, triggers: Arc<Triggers>) -> Arc<Self> {
-        let live = Arc::new(Self { board: Mutex::default(), triggers });
-        for namespace in &settings.argocd.namespaces {
+        let (concerned, waiting) = mpsc::unbounded_channel();
+        tokio::spawn(pass_on(waiting, triggers));
+        let live = Arc::new(Self { board: Mutex::default(), concerned });
+        let namespaces: BTreeSet<&String> = settings.argocd.namespaces.iter().collect();
+        for namespace in namespaces {
             live.board().expect((Kind::Observed(ObservedKind::Application), Some(namespace.clone())));
             let projects = resource(ObservedKind::AppProject, "v1alpha1", "appprojects");
-            live.watch::<Bare>(client, Kind::Observed(ObservedKind::AppProject), projects, Some(namespace));
+            live.watch::<DynamicObject>(client, Kind::Observed(ObservedKind::AppProject), projects, Some(namespace));
         }
         let external = resource(ObservedKind::ExternalSecret, "v1", "externalsecrets");
-        live.watch::<Conditioned>(client, Kind::Observed(ObservedKind::ExternalSecret), external, None);
+        live.watch::<DynamicObject>(client, Kind::Observed(ObservedKind::ExternalSecret), external, None);
         let push = resource(ObservedKind::PushSecret, "v1alpha1", "pushsecrets");
-        live.watch::<Conditioned>(client, Kind::Observed(ObservedKind::PushSecret), push, None);
+        live.watch::<DynamicObject>(client, Kind::Observed(ObservedKind::PushSecret), push, None);
         let core = |kind, plural| ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("", "v1", kind), plural);
         live.watch::<Pod>(client, Kind::Pod, core("Pod", "pods"), None);
         live.watch::<Volume>(client, Kind::Volume, core("PersistentVolume", "persistentvolumes"), None);
@@ -85,16 +95,18 @@ impl Live {
         self.board().is_settled()
     }
 
-    /// What is seen of a request, which is looked at again when that changes.
-    pub(super) fn observe(&self, request: &RequestKey, observed: &Observed) -> Sight {
+    /// What is seen of a request whose files are in these branches of these repositories. It is looked at again when
+    /// that changes.
+    pub(super) fn observe(&self, request: &RequestKey, observed: &Observed, homes: &[(String, String)]) -> Sight {
         let mut board = self.board();
         board.wish(request, observed);
-        board.sight(request)
+        board.sight(request, homes)
     }
 
-    /// What is seen of a request that was observed before, or has nothing to observe.
-    pub(super) fn glance(&self, request: &RequestKey) -> Sight {
-        self.board().sight(request)
+    /// What is seen of a request that was observed before; nothing of one that was not.
+    pub(super) fn glance(&self, request: &RequestKey, homes: &[(String, String)]) -> Option<Sight> {
+        let board = self.board();
+        board.is_wished(request).then(|| board.sight(request, homes))
     }
 
     /// The request is gone.
@@ -105,6 +117,19 @@ impl Live {
     /// The volumes that stay when the claims of a namespace go.
     pub(super) fn volumes(&self, namespace: &str) -> Vec<String> {
         self.board().volumes(namespace)
+    }
+}
+
+/// Has requests looked at, at most twice a second: pods that come and go together are one change.
+async fn pass_on(mut waiting: mpsc::UnboundedReceiver<BTreeSet<RequestKey>>, triggers: Arc<Triggers>) {
+    while let Some(mut concerned) = waiting.recv().await {
+        sleep(PACE).await;
+        while let Ok(more) = waiting.try_recv() {
+            concerned.extend(more);
+        }
+        for request in &concerned {
+            triggers.request(request);
+        }
     }
 }
 
@@ -121,15 +146,15 @@ impl Ear {
         let mut board = self.live.board();
         let concerned = match heard {
             Heard::Begin => return board.begin(scope),
-            Heard::Object(object) => board.put(object.id(scope.0), object.report()),
+            Heard::Object(object) => board.put(object.id(scope.0), object.report(scope.0)),
             Heard::Gone(object) => board.put(object.id(scope.0), None),
             Heard::Complete => board.complete(scope),
             Heard::Absent => board.absent(scope),
             Heard::Failing(why) => board.failing(scope, why.clone()),
         };
         drop(board);
-        for request in &concerned {
-            self.live.triggers.request(request);
+        if !concerned.is_empty() {
+            let _ = self.live.concerned.send(concerned);
         }
     }
 }

@@ -1,11 +1,17 @@
 //! What is kept of an object that is watched: as little as a status needs.
 
 use kube::ResourceExt;
+use kube::api::DynamicObject;
 use kube::core::{NotUsed, Object};
 use serde::Deserialize;
+use serde_json::Value;
 
+use crate::controller::argocd::Source;
 use crate::manifest::ObservedKind;
 use crate::values::RequestKey;
+
+/// How many characters of what others say of trouble are kept.
+pub(in crate::controller) const LONGEST: usize = 500;
 
 /// What is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,8 +69,19 @@ pub(in crate::controller) struct Application {
     pub(in crate::controller) trouble: Option<Box<str>>,
     /// The cluster that it deploys to, by its address or by its name.
     pub(in crate::controller) cluster: Box<str>,
+    /// Whether Argo CD has yet to look at what was pushed.
+    pub(in crate::controller) is_refreshing: bool,
     /// The request whose files it applies.
-    pub(in crate::controller) applies: Option<RequestKey>,
+    pub(in crate::controller) applies: Option<Applies>,
+}
+
+/// Files of a request, where an Application reads them.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::controller) struct Applies {
+    /// The request.
+    pub(in crate::controller) request: RequestKey,
+    /// The repository and the branch, as far as they are said.
+    pub(in crate::controller) source: Source,
 }
 
 impl Application {
@@ -76,6 +93,15 @@ impl Application {
     /// Whether what is there is what is asked for.
     pub(in crate::controller) fn is_synced(&self) -> bool {
         self.sync == "Synced"
+    }
+
+    /// Why what is asked for is not there yet.
+    pub(in crate::controller) fn lag(&self) -> Option<&str> {
+        match (&self.trouble, self.is_refreshing) {
+            (Some(trouble), _) => Some(trouble),
+            (None, true) => Some("it has yet to look at the last commit"),
+            (None, false) => (!self.is_synced()).then_some("it is not synced"),
+        }
     }
 }
 
@@ -93,13 +119,9 @@ pub(in crate::controller) trait Watched {
     /// Which of them it is, if it is of this kind.
     fn id(&self, kind: Kind) -> Id;
     /// What is kept of it; nothing, as if it were not there, of one that does not matter.
-    fn report(&self) -> Option<Report>;
+    fn report(&self, kind: Kind) -> Option<Report>;
 }
 
-/// Its metadata alone.
-pub(super) type Bare = Object<NotUsed, NotUsed>;
-/// An object whose conditions matter.
-pub(super) type Conditioned = Object<NotUsed, Conditions>;
 /// A pod.
 pub(super) type Pod = Object<NotUsed, PodStatus>;
 /// A volume.
@@ -117,8 +139,6 @@ struct Condition {
     #[serde(rename = "type")]
     type_: String,
     status: String,
-    #[serde(default)]
-    message: String,
 }
 
 /// How a pod fares.
@@ -159,28 +179,23 @@ where
     Id { kind, namespace: object.namespace().unwrap_or_default().into(), name: object.name_any().into() }
 }
 
-impl Watched for Bare {
+/// Of custom resources nothing can be taken for granted: one that cannot be read would hide all others.
+impl Watched for DynamicObject {
     fn id(&self, kind: Kind) -> Id {
-        id_of(self, kind)
+        Id { kind, namespace: self.namespace().unwrap_or_default().into(), name: self.name_any().into() }
     }
 
-    fn report(&self) -> Option<Report> {
-        Some(Report::Exists)
-    }
-}
-
-impl Watched for Conditioned {
-    fn id(&self, kind: Kind) -> Id {
-        id_of(self, kind)
-    }
-
-    fn report(&self) -> Option<Report> {
-        let secret = match self.status.as_ref().and_then(Conditions::ready) {
-            Some(ready) if ready.status == "True" => Secret { is_ready: true, message: Box::default() },
-            Some(ready) => Secret { is_ready: false, message: ready.message.as_str().into() },
-            None => Secret { is_ready: false, message: "it has not been looked at yet".into() },
+    fn report(&self, kind: Kind) -> Option<Report> {
+        let Kind::Observed(ObservedKind::ExternalSecret | ObservedKind::PushSecret) = kind else {
+            return Some(Report::Exists);
         };
-        Some(Report::Secret(secret))
+        let conditions = self.data.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
+        let ready = conditions.into_iter().find(|condition| condition["type"] == "Ready");
+        let message =
+            ready.map_or("it has not been looked at yet", |ready| ready["message"].as_str().unwrap_or_default());
+        let is_ready = ready.is_some_and(|ready| ready["status"] == "True");
+        let message: String = message.chars().take(if is_ready { 0 } else { LONGEST }).collect();
+        Some(Report::Secret(Secret { is_ready, message: message.into() }))
     }
 }
 
@@ -189,7 +204,7 @@ impl Watched for Pod {
         id_of(self, kind)
     }
 
-    fn report(&self) -> Option<Report> {
+    fn report(&self, _: Kind) -> Option<Report> {
         let status = self.status.clone().unwrap_or_default();
         let has_ended = matches!(status.phase.as_str(), "Succeeded" | "Failed");
         let is_ready = status.conditions.ready().is_some_and(|ready| ready.status == "True");
@@ -202,7 +217,7 @@ impl Watched for Volume {
         id_of(self, kind)
     }
 
-    fn report(&self) -> Option<Report> {
+    fn report(&self, _: Kind) -> Option<Report> {
         let claim = self.spec.claim_ref.as_ref()?;
         let stays = self.spec.persistent_volume_reclaim_policy == "Retain";
         stays.then(|| Report::Volume(claim.namespace.as_str().into()))

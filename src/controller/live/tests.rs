@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 
 use super::board::{Board, Scope, Sight};
 use super::health::{Health, of_request, of_vcluster};
-use super::report::{Conditioned, Pod, Volume};
-use super::{Application, Id, Kind, Report, Watched};
+use super::report::{Pod, Volume};
+use super::{Application, Applies, Id, Kind, Report, Watched};
 use crate::manifest::{Observed, ObservedKind, ObservedObject, VirtualCluster};
 use crate::values::{RequestKey, Timestamp};
+use kube::api::DynamicObject;
 
 const NAMESPACE: &str = "vcluster-media";
 
@@ -17,6 +18,11 @@ fn key() -> RequestKey {
 
 fn object(kind: ObservedKind, namespace: &str, name: &str) -> ObservedObject {
     ObservedObject { kind, namespace: namespace.into(), name: name.into() }
+}
+
+/// Where the files of the request are.
+fn homes() -> Vec<(String, String)> {
+    vec![("https://git.example.com/platform/state.git".into(), "main".into())]
 }
 
 /// What a virtual cluster is made of.
@@ -86,13 +92,13 @@ fn put_secrets(board: &mut Board, status: &str, message: &str) {
                 board.put(id(kind, &object.namespace, &object.name), Some(Report::Exists));
             }
             ObservedKind::ExternalSecret | ObservedKind::PushSecret => {
-                let secret: Conditioned = serde_json::from_value(json!({
+                // Some have no spec, and say nothing else either.
+                let secret: DynamicObject = serde_json::from_value(json!({
                     "metadata": {"namespace": object.namespace, "name": object.name},
-                    "spec": {},
                     "status": {"conditions": conditions},
                 }))
                 .expect("a secret");
-                board.put(secret.id(kind), secret.report());
+                board.put(secret.id(kind), secret.report(kind));
             }
         }
     }
@@ -105,7 +111,7 @@ fn put_pod(board: &mut Board, namespace: &str, name: &str, phase: &str, ready: &
         "status": {"phase": phase, "conditions": [{"type": "Ready", "status": ready}]},
     }))
     .expect("a pod");
-    board.put(pod.id(Kind::Pod), pod.report());
+    board.put(pod.id(Kind::Pod), pod.report(Kind::Pod));
 }
 
 /// A virtual cluster of which all is well.
@@ -119,7 +125,7 @@ fn healthy() -> Board {
 }
 
 fn judge(board: &Board) -> Health {
-    of_vcluster(&board.sight(&key()), None, Timestamp::now())
+    of_vcluster(&board.sight(&key(), &homes()), None, Timestamp::now())
 }
 
 fn phase(board: &Board) -> String {
@@ -220,7 +226,7 @@ fn applications_in_a_virtual_cluster_are_found_by_its_address_and_by_its_name() 
 fn what_is_degraded_for_long_has_failed() {
     let mut board = healthy();
     put_application(&mut board, "vcluster-media", "Synced", "Degraded", "");
-    let sight = board.sight(&key());
+    let sight = board.sight(&key(), &homes());
     let at = |minutes: i64| Timestamp::from_second(1_800_000_000 + minutes * 60).expect("a time");
     let judge = |since: Option<i64>, now: i64| {
         let health = of_vcluster(&sight, since.map(at), at(now));
@@ -275,26 +281,33 @@ fn requests_without_a_virtual_cluster_say_what_others_say_of_their_objects() {
         (said, health.fields.get("health").cloned())
     };
     let argocd = |sync: &str, health: &str| Some(json!({"argocd": {"syncStatus": sync, "healthStatus": health}}));
-    assert_eq!(judge(&board.sight(&key())), (Some(("Scheduled", false)), argocd("Unknown", "Missing")));
+    assert_eq!(judge(&board.sight(&key(), &homes())), (Some(("Scheduled", false)), argocd("Unknown", "Missing")));
     put_application(&mut board, "vcluster-media", "Synced", "Healthy", "");
-    assert_eq!(judge(&board.sight(&key())), (Some(("AllHealthy", true)), argocd("Synced", "Healthy")));
+    assert_eq!(judge(&board.sight(&key(), &homes())), (Some(("AllHealthy", true)), argocd("Synced", "Healthy")));
 
     // One that only has files is as well as whoever applies them.
     board.wish(&key(), &Observed::default());
-    assert_eq!(judge(&board.sight(&key())), (None, None));
+    assert_eq!(judge(&board.sight(&key(), &homes())), (None, Some(Value::Null)));
     let applier = id(Kind::Observed(ObservedKind::Application), "argocd", "applier");
-    let failing = |trouble: Option<&str>| {
+    let failing = |trouble: Option<&str>, branch: Option<&str>| {
         let trouble = trouble.map(Into::into);
-        Some(Report::Application(Box::new(Application { trouble, applies: Some(key()), ..Application::default() })))
+        let applies = Some(Applies { request: key(), source: (None, branch.map(Into::into)) });
+        Some(Report::Application(Box::new(Application { sync: "Synced", trouble, applies, ..Application::default() })))
     };
-    assert!(board.put(applier.clone(), failing(Some("no such kind"))).contains(&key()));
-    let health = of_request(&board.sight(&key()));
+    assert!(board.put(applier.clone(), failing(Some("no such kind"), Some("main"))).contains(&key()));
+    let health = of_request(&board.sight(&key(), &homes()));
     let verdict = health.verdict.expect("trouble is seen");
     assert!(
         !verdict.is_good() && verdict.message.contains("argocd/applier") && verdict.message.contains("no such kind")
     );
-    board.put(applier, failing(None));
-    assert_eq!(judge(&board.sight(&key())), (None, None));
+    // Another one of the same files does not hide it; one of other files does not matter.
+    let other = id(Kind::Observed(ObservedKind::Application), "argocd", "other");
+    board.put(other.clone(), failing(None, None));
+    assert!(of_request(&board.sight(&key(), &homes())).verdict.is_some());
+    board.put(applier.clone(), failing(None, None));
+    assert_eq!(judge(&board.sight(&key(), &homes())), (None, Some(Value::Null)));
+    board.put(other, failing(Some("no such kind"), Some("elsewhere")));
+    assert_eq!(judge(&board.sight(&key(), &homes())), (None, Some(Value::Null)));
 }
 
 #[test]
@@ -315,7 +328,7 @@ fn only_changes_are_passed_on_and_nothing_is_kept_of_what_is_gone() {
         "spec": {"persistentVolumeReclaimPolicy": "Retain", "claimRef": {"namespace": NAMESPACE, "name": "data"}},
     }))
     .expect("a volume");
-    board.put(volume.id(Kind::Volume), volume.report());
+    board.put(volume.id(Kind::Volume), volume.report(Kind::Volume));
     assert_eq!(board.volumes(NAMESPACE), ["pv-1"]);
     assert!(board.volumes("vcluster-medi").is_empty() && board.volumes("vcluster-media2").is_empty());
 
