@@ -1,6 +1,8 @@
 //! The street, walked once for each request: plan, render, check, place. Pure; I/O happens before
 //! (snapshots) and after (submission).
 
+mod fingerprint;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
@@ -13,8 +15,9 @@ use crate::manifest::Observed;
 use crate::placement::{self, Branch, Landscape, Placement};
 use crate::policy;
 use crate::promises::{Promise, Refusal, Request};
-use crate::store::{self, Change};
+use crate::store::{self, Change, Footprint, Place};
 use crate::values::{Map, Owner, Set};
+pub use fingerprint::Fingerprints;
 
 /// Why a request is not committed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -76,6 +79,8 @@ pub struct View<'a> {
     pub writer: &'a str,
     /// Whose records are taken over.
     pub adopt: &'a [String],
+    /// Given where a later run may trust what this one records.
+    pub fingerprints: Option<&'a Fingerprints>,
 }
 
 /// A request at the end of the street.
@@ -103,7 +108,9 @@ pub fn desire(promise: &dyn Promise, request: &Request, view: View) -> Result<De
     let checked = policy::check(&request.key, output, view.settings)?;
     let selectors = promise.selectors(view.settings);
     let placement = placement::place(&request.key, &checked, selectors, view.landscape, view.known)?;
+    let can_stand = promise.is_alone() && notes.is_empty() && checked.supersedes().is_empty() && is_at_home(&placement);
     let template = Change {
+        fingerprint: view.fingerprints.filter(|_| can_stand).and_then(|all| all.of(request)),
         claims: checked.claims().clone(),
         supersedes: checked.supersedes().clone(),
         input: input_hash(request),
@@ -125,6 +132,7 @@ fn blank(request: &Request, view: View) -> Change {
         uid: request.uid.clone(),
         generation: request.generation,
         input: String::new(),
+        fingerprint: None,
         created: request.created,
         claims: Set::new(),
         supersedes: Set::new(),
@@ -143,6 +151,15 @@ fn finish(placement: Placement, template: &Change) -> Desired {
         leave.entry(site.branch).or_insert_with(gone).roots.insert(site.root, Vec::new());
     }
     Desired { changes: changes.collect(), leave, misplaced: placement.misplaced, ..Desired::default() }
+}
+
+/// Whether a single record says where all of it is, and nobody needs to be told anything: only then can that record
+/// stand for it.
+fn is_at_home(placement: &Placement) -> bool {
+    let alone = |place: &Place| matches!(&place.footprint, Footprint::Exclusive { clears, .. } if clears.is_empty());
+    let mut sites = placement.branches.values().flatten();
+    let site = sites.next().filter(|(_, places)| !places.is_empty() && places.iter().all(alone));
+    site.is_some() && sites.next().is_none() && placement.leave.is_empty() && placement.misplaced.is_empty()
 }
 
 /// Hash of what the user asked for: 16 hex digits of SHA-256 over the spec.

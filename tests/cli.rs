@@ -33,5 +33,7 @@ mod ssh;
 mod status;
 #[path = "cli/stores.rs"]
 mod stores;
+#[path = "cli/unchanged.rs"]
+mod unchanged;
 #[path = "cli/verify.rs"]
 mod verify;

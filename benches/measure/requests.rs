@@ -71,6 +71,7 @@ impl Street {
             known: &self.known,
             writer: "operator",
             adopt: &[],
+            fingerprints: None,
         }
     }
 

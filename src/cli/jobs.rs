@@ -7,14 +7,15 @@ use rayon::prelude::*;
 use super::console;
 use super::input::{Asked, Input, subject_of};
 use super::problem::Problem;
-use super::session::Session;
+use super::session::{Session, Standing};
 use super::submit::Job;
 use crate::error::{Explain, Invalid, Mistake};
 use crate::known::{Known, KnownPlace, Site};
+use crate::manifest::Claim;
 use crate::placement::Branch;
 use crate::promises::{self, Refusal};
 use crate::store::Change;
-use crate::street::{Desired, Failure, desire, removal};
+use crate::street::{Desired, Failure, View, desire, removal};
 use crate::values::{Map, Owner, RequestKey, Set};
 
 /// Requests that have come to the end of the street.
@@ -27,6 +28,8 @@ pub(super) struct Wish {
     pub(super) asked: Asked,
     /// Something is recorded of it already.
     pub(super) known: bool,
+    /// Nothing is desired but what stands there already.
+    pub(super) standing: Option<Standing>,
     pub(super) desired: Desired,
 }
 
@@ -37,13 +40,23 @@ impl Wanted {
         let mut known = session.known(going);
         let requests = std::mem::take(&mut input.requests);
         let view = session.view(&known);
-        let ahead = |asked: &Asked| asked.promise.is_alone().then(|| desire(asked.promise, &asked.request, view));
+        let standing = session.standing();
+        let ahead = |asked: &Asked| match standing.get(&asked.request.key) {
+            _ if !asked.promise.is_alone() => Ahead::Nothing,
+            Some(standing) if is_for(standing, asked, view) => Ahead::Stands(standing.clone()),
+            _ => Ahead::Wanted(desire(asked.promise, &asked.request, view)),
+        };
         let ahead: Vec<_> = requests.par_iter().map(ahead).collect();
         let mut desired = Vec::with_capacity(requests.len());
         for (asked, ahead) in requests.into_iter().zip(ahead) {
             let was_known = !known.places(&asked.request.key).is_empty();
             let wanted = match ahead {
-                Some(wanted) if !is_contested(&asked, &wanted, &known) => wanted,
+                Ahead::Stands(standing) if !is_contested(&asked, &standing.record.claims, &known) => {
+                    let (standing, desired_anew) = (Some(standing), Desired::default());
+                    desired.push(Wish { asked, known: was_known, standing, desired: desired_anew });
+                    continue;
+                }
+                Ahead::Wanted(wanted) if !is_contested(&asked, claims(&wanted), &known) => wanted,
                 _ => desire(asked.promise, &asked.request, session.view(&known)),
             };
             let wanted = wanted.and_then(|wanted| same_identity(&asked, wanted, &known));
@@ -51,7 +64,7 @@ impl Wanted {
                 Ok(wanted) => {
                     warn(&asked, &wanted);
                     remember(&mut known, &asked.request.key, &wanted);
-                    desired.push(Wish { asked, known: was_known, desired: wanted });
+                    desired.push(Wish { asked, known: was_known, standing: None, desired: wanted });
                 }
                 Err(failure) => give_up(input, asked, failure),
             }
@@ -60,10 +73,28 @@ impl Wanted {
     }
 }
 
+/// What was worked out ahead of a request's turn.
+enum Ahead {
+    Nothing,
+    Stands(Standing),
+    Wanted(Result<Desired, Failure>),
+}
+
+/// Whether what stands was made of the very same request, and is all that is recorded of it.
+fn is_for(standing: &Standing, asked: &Asked, view: View) -> bool {
+    let fingerprint = view.fingerprints.and_then(|all| all.of(&asked.request));
+    fingerprint.is_some_and(|fingerprint| standing.record.is_sealed_for(&fingerprint))
+        && view.known.places(&asked.request.key).iter().all(|place| place.site == *standing.site)
+}
+
+fn claims(wanted: &Result<Desired, Failure>) -> impl Iterator<Item = &Claim> {
+    wanted.iter().flat_map(|wanted| wanted.changes.values()).flat_map(|change| &change.claims)
+}
+
 /// Whether a request that was worked out ahead of its turn wants what one before it has got since.
-fn is_contested(asked: &Asked, wanted: &Result<Desired, Failure>, known: &Known) -> bool {
-    let claims = wanted.iter().flat_map(|wanted| wanted.changes.values()).flat_map(|change| &change.claims);
-    claims.into_iter().any(|claim| known.holder(claim).is_some_and(|holder| *holder != asked.request.key))
+fn is_contested<'a>(asked: &Asked, claims: impl IntoIterator<Item = &'a Claim>, known: &Known) -> bool {
+    let is_anothers = |claim| known.holder(claim).is_some_and(|holder| *holder != asked.request.key);
+    claims.into_iter().any(is_anothers)
 }
 
 /// Says what the author of a request should know although all is well.
@@ -118,11 +149,12 @@ fn problem(asked: &Asked, failure: Failure) -> Problem {
 
 /// Jobs that write.
 pub(super) fn jobs_for(wanted: Wanted) -> impl Iterator<Item = Job> {
-    wanted.desired.into_iter().map(|Wish { asked, known, desired }| Job {
+    wanted.desired.into_iter().map(|Wish { asked, known, standing, desired }| Job {
         subject: asked.subject(),
         origin: Some(asked.origin.clone()),
         removal: false,
         known,
+        standing,
         desired,
         asked: Some(asked),
     })
@@ -166,6 +198,7 @@ pub(super) fn removal_jobs(session: &Session, input: &mut Input) -> Vec<Job> {
         origin: Some(asked.origin),
         removal: true,
         known: true,
+        standing: None,
         asked: None,
     });
     jobs.collect()
@@ -200,6 +233,7 @@ pub(super) fn prune_jobs(session: &Session, going: &Going) -> Vec<Job> {
                         uid: String::new(),
                         generation: 0,
                         input: String::new(),
+                        fingerprint: None,
                         created: None,
                         claims: Set::new(),
                         supersedes: Set::new(),
@@ -216,6 +250,7 @@ pub(super) fn prune_jobs(session: &Session, going: &Going) -> Vec<Job> {
                 origin: None,
                 removal: true,
                 known: true,
+                standing: None,
                 desired,
                 asked: None,
             }

@@ -50,7 +50,7 @@ fn render<'a>(input: &mut Input, settings: &Settings, landscape: &'a Landscape) 
     let mut rendering = Rendering::new(landscape);
     for asked in std::mem::take(&mut input.requests) {
         let subject = asked.subject();
-        let view = View { settings, landscape, known: &known, writer: "cli", adopt: &[] };
+        let view = View { settings, landscape, known: &known, writer: "cli", adopt: &[], fingerprints: None };
         match desire(asked.promise, &asked.request, view) {
             Ok(desired) => {
                 warn(&asked, &desired);

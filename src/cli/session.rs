@@ -1,7 +1,7 @@
 //! What the commands that use a repository have in common: settings, input, stores, and what is
 //! already recorded there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,8 +16,8 @@ use super::problem::{Problem, Subject};
 use crate::config::{NAME_RULE, Settings, is_name};
 use crate::known::{Known, KnownPlace, Peer, Peers, Site};
 use crate::placement::{Branch, Landscape, StateStore};
-use crate::store::{self, AuthMethod};
-use crate::street::View;
+use crate::store::{self, AuthMethod, Record};
+use crate::street::{Fingerprints, View};
 use crate::values::{Owner, RequestKey};
 
 /// Everything is read and connected; nothing is written yet.
@@ -29,6 +29,17 @@ pub(super) struct Session {
     pub(super) adopt: Vec<String>,
     /// The requests of the input, as they find each other.
     peers: Arc<Peers>,
+    /// Absent where only a look is wanted: that takes nothing on trust.
+    pub(super) fingerprints: Option<Fingerprints>,
+}
+
+/// A record that stands where it belongs.
+#[derive(Clone)]
+pub(super) struct Standing {
+    pub(super) site: Arc<Site>,
+    pub(super) record: Arc<Record>,
+    /// The commit that holds it.
+    pub(super) commit: Arc<str>,
 }
 
 /// Reads settings and input.
@@ -78,9 +89,10 @@ impl Session {
         let secrets = input.fetched.as_ref().map_or(Secrets::Given(&input.secrets), Secrets::Fetched);
         let mut opener = Opener { landscape: &landscape, secrets, purpose, from_flag, environment, ahead };
         let names: BTreeSet<Branch> = landscape.stores.values().map(|s| s.branch.clone()).collect();
-        let branches = names.into_iter().map(|branch| (branch.clone(), opener.open(&branch))).collect();
-        let peers = Arc::new(peers(&settings, &input.requests));
-        Ok(Self { settings, landscape, branches, writer: args.writer().to_owned(), adopt, peers })
+        let open = || names.into_iter().map(|branch| (branch.clone(), opener.open(&branch))).collect();
+        let (branches, peers) = rayon::join(open, || Arc::new(peers(&settings, &input.requests)));
+        let fingerprints = (purpose == Purpose::Write).then(|| Fingerprints::new(&settings, &landscape));
+        Ok(Self { settings, landscape, branches, writer: args.writer().to_owned(), adopt, peers, fingerprints })
     }
 
     /// The stores that cannot be used, in words, with the requests that waited for them.
@@ -126,6 +138,32 @@ impl Session {
         owner.writer == self.writer || self.adopt.contains(&owner.writer)
     }
 
+    /// The records of this writer that stand at the sites of the destinations that they name, unless those that it
+    /// takes over have recorded the request as well.
+    pub(super) fn standing(&self) -> HashMap<&RequestKey, Standing> {
+        let (mut found, mut shared) = (HashMap::new(), Vec::new());
+        for (branch, opened) in self.branches.iter().filter(|_| self.fingerprints.is_some()) {
+            for (root, survey) in opened.iter().flat_map(|opened| &opened.surveys) {
+                let adopted = |record: &&Arc<Record>| self.adopt.contains(&record.owner.writer);
+                shared.extend(survey.records.iter().filter(adopted).map(|record| &record.owner.key));
+                let site = Arc::new(Site { branch: branch.clone(), root: root.clone() });
+                let commit: Arc<str> = survey.commit.clone().unwrap_or_default().into();
+                let all = self.landscape.destinations.values();
+                let here = all.filter(|destination| self.landscape.site(destination).as_ref() == Some(&*site));
+                let here: BTreeSet<&str> = here.map(|destination| destination.name.as_str()).collect();
+                let ours = survey.standing.iter().filter(|record| record.owner.writer == self.writer);
+                for record in ours.filter(|r| r.places.iter().all(|place| here.contains(place.destination.as_str()))) {
+                    let standing = Standing { site: site.clone(), record: record.clone(), commit: commit.clone() };
+                    found.insert(&record.owner.key, standing);
+                }
+            }
+        }
+        for key in shared {
+            found.remove(key);
+        }
+        found
+    }
+
     /// Every owner that is recorded for this writer and those it takes over, and where.
     pub(super) fn recorded(&self) -> Vec<(Owner, Site)> {
         let mut found = Vec::new();
@@ -164,7 +202,14 @@ impl Session {
 
     /// The snapshots as the street takes them.
     pub(super) fn view<'a>(&'a self, known: &'a Known) -> View<'a> {
-        View { settings: &self.settings, landscape: &self.landscape, known, writer: &self.writer, adopt: &self.adopt }
+        View {
+            settings: &self.settings,
+            landscape: &self.landscape,
+            known,
+            writer: &self.writer,
+            adopt: &self.adopt,
+            fingerprints: self.fingerprints.as_ref(),
+        }
     }
 }
 

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::console;
 use super::input::Asked;
 use super::jobs::plan_again;
 use super::problem::{Origin, Subject};
 use super::progress::Progress;
-use super::session::Session;
+use super::session::{Session, Standing};
 use crate::placement::{Branch, workload_files};
 use crate::store::{self, Change, Chore, Footprint, How, Outcome, Receipt};
 use crate::street::Desired;
@@ -23,6 +24,8 @@ pub(super) struct Job {
     pub(super) removal: bool,
     /// Something is recorded of it already.
     pub(super) known: bool,
+    /// All of it is there.
+    pub(super) standing: Option<Standing>,
     pub(super) desired: Desired,
     /// The request behind it, to plan it anew.
     pub(super) asked: Option<Asked>,
@@ -93,8 +96,12 @@ pub(super) fn submit(session: &mut Session, jobs: &mut [Job], mode: Mode) -> Sub
 fn submit_some(session: &mut Session, jobs: &mut [Job], which: &[usize], mode: Mode, all: &mut Submitted) {
     let mut first: Batches = BTreeMap::new();
     for &i in which {
+        if let Some(standing) = &jobs[i].standing {
+            first.entry(standing.site.branch.clone()).or_default().stands = true;
+            all.done[i] = found(session, standing);
+        }
         for (branch, change) in std::mem::take(&mut jobs[i].desired.changes) {
-            first.entry(branch).or_insert_with(|| Vec::with_capacity(which.len())).push((i, *change));
+            first.entry(branch).or_default().changes.push((i, *change));
         }
     }
     for (branch, i, change) in run(session, first, mode, all) {
@@ -111,22 +118,30 @@ fn submit_some(session: &mut Session, jobs: &mut [Job], which: &[usize], mode: M
             if mode == Mode::Commit {
                 change.unless_head.extend(all.done[i].commits.iter().cloned());
             }
-            second.entry(branch.clone()).or_default().push((i, change));
+            second.entry(branch.clone()).or_default().changes.push((i, change));
         }
     }
     run(session, second, mode, all);
 }
 
-type Batches = BTreeMap<Branch, Vec<(usize, Change)>>;
+type Batches = BTreeMap<Branch, Batch>;
+
+/// What goes to a branch.
+#[derive(Default)]
+struct Batch {
+    changes: Vec<(usize, Change)>,
+    /// Something stands there already, and its destination is to be looked after.
+    stands: bool,
+}
 
 /// Answers the changes that came to nothing.
 fn run(session: &mut Session, batches: Batches, mode: Mode, all: &mut Submitted) -> Vec<(Branch, usize, Change)> {
     let mut failed = Vec::new();
-    for (branch, mut batch) in batches {
+    for (branch, Batch { changes: mut batch, stands }) in batches {
         // What goes first makes room: an identity that is given up can be taken in the same commit.
         batch.sort_by_key(|(_, change)| change.roots.values().any(|places| !places.is_empty()));
         let (numbers, changes): (Vec<usize>, Vec<Change>) = batch.into_iter().unzip();
-        let outcomes = attempt(session, &branch, &changes, mode, all);
+        let outcomes = attempt(session, &branch, (&changes, stands), mode, all);
         let repository = session.landscape.store_for(&branch).map(|s| s.url.clone()).unwrap_or_default();
         for ((i, change), outcome) in numbers.into_iter().zip(changes).zip(outcomes) {
             match outcome {
@@ -150,11 +165,15 @@ fn run(session: &mut Session, batches: Batches, mode: Mode, all: &mut Submitted)
 fn attempt(
     session: &mut Session,
     branch: &Branch,
-    changes: &[Change],
+    (changes, stands): (&[Change], bool),
     mode: Mode,
     all: &mut Submitted,
 ) -> Vec<Outcome> {
-    let chores = chores(session, branch, changes);
+    let is_written = stands || changes.iter().any(|c| c.roots.values().any(|places| !places.is_empty()));
+    let chores = if is_written { chores(session, branch) } else { Vec::new() };
+    if changes.is_empty() && chores.is_empty() {
+        return Vec::new();
+    }
     let all_fail = |error: &store::Error| vec![Err(error.clone()); changes.len()];
     let opened = match session.branches.get_mut(branch) {
         Some(Ok(opened)) => opened,
@@ -173,15 +192,29 @@ fn attempt(
             preview.outcomes
         }),
     };
-    outcomes.unwrap_or_else(|error| all_fail(&error))
+    outcomes.unwrap_or_else(|error| {
+        if changes.is_empty() {
+            console::warning(&format!("a destination in {branch} could not be looked after: {error}"));
+        }
+        all_fail(&error)
+    })
+}
+
+/// What is said of a request that needs nothing.
+fn found(session: &Session, Standing { site, record, commit }: &Standing) -> Done {
+    let repository = session.landscape.store_for(&site.branch).map(|s| s.url.clone()).unwrap_or_default();
+    let places = record.places.iter().map(|place| Confirmed {
+        destination: place.destination.clone(),
+        repository: repository.clone(),
+        branch: site.branch.name.clone(),
+        path: site.root.join(place.dir.as_ref().unwrap_or(&RelPath::root())),
+        commit: commit.to_string(),
+    });
+    Done { places: places.collect(), commits: vec![commit.to_string()], ..Done::default() }
 }
 
 /// A destination that is written to gets the files that keep its folders from being empty.
-fn chores(session: &Session, branch: &Branch, changes: &[Change]) -> Vec<Chore> {
-    let is_written = changes.iter().any(|c| c.roots.values().any(|places| !places.is_empty()));
-    if !is_written {
-        return Vec::new();
-    }
+fn chores(session: &Session, branch: &Branch) -> Vec<Chore> {
     let landscape = &session.landscape;
     let here = landscape.destinations.values().filter_map(|destination| {
         let site = landscape.site(destination).filter(|site| site.branch == *branch)?;

@@ -83,6 +83,8 @@ impl Hub {
             known: &state.known,
             writer: &self.writer,
             adopt: &self.settings.adopt,
+            // It looks again to find drift: nothing is taken on trust.
+            fingerprints: None,
         }
     }
 

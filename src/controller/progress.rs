@@ -238,6 +238,7 @@ mod tests {
             uid: String::new(),
             generation: 1,
             input: String::new(),
+            fingerprint: None,
             created: None,
             claims: Set::new(),
             supersedes: Set::new(),

@@ -48,7 +48,7 @@ pub trait Promise: Send + Sync {
     }
 
     /// Whether rendering asks for nothing but the request and the settings: such requests can be worked
-    /// out side by side.
+    /// out side by side, and need not be while neither changes.
     fn is_alone(&self) -> bool {
         false
     }

@@ -67,6 +67,9 @@ pub(crate) fn build(
 ) -> Result<Built, Error> {
     let mut stage = Stage::new(objects, base.tree, indexes)?;
     let effects = run(&mut stage, changes, chores)?;
+    if effects.changes.iter().chain(&effects.chores).flatten().any(|effect| effect.touched) {
+        stage.seal_anew()?;
+    }
     let tree = stage.seal()?;
     let mut new = None;
     if tree != base.tree {

@@ -39,8 +39,13 @@ pub struct Head {
 pub struct Survey {
     /// All records, of all writers.
     pub records: Vec<Arc<Record>>,
+    /// Those of them with a seal whose directories are as they were written: if a request has the fingerprint that
+    /// one is sealed for, nothing is to be done for it.
+    pub standing: Vec<Arc<Record>>,
     /// What Kratix left.
     pub left_over: LeftOver,
+    /// The commit that holds all this; none while the branch does not exist.
+    pub commit: Option<String>,
 }
 
 /// What a commit would do.
@@ -146,7 +151,14 @@ impl Engine {
         let mut stage = Stage::new(transport.objects(), base.tree, &mut self.indexes)?;
         stage.load(root)?;
         let left_over = stage.left_over(root)?;
-        Ok(Survey { records: stage.index(root).all().cloned().collect(), left_over })
+        let records: Vec<_> = stage.index(root).all().cloned().collect();
+        let mut standing = Vec::new();
+        for record in records.iter().filter(|record| record.seal.is_some()) {
+            if stage.stands(root, record)? {
+                standing.push(Arc::clone(record));
+            }
+        }
+        Ok(Survey { records, standing, left_over, commit: base.commit.map(|id| id.to_string()) })
     }
 
     /// What each owner has under a store root at the base, and the commits that made it so as far as they are

@@ -51,12 +51,16 @@ impl Goal {
             }
             recorded.push(entry);
         }
-        let record = (!places.is_empty()).then(|| Record {
+        let mut record = (!places.is_empty()).then(|| Record {
             owner: change.owner.clone(),
             uid: change.uid.clone(),
             claims: change.claims.clone(),
             places: recorded,
+            seal: None,
         });
+        if let (Some(record), Some(fingerprint)) = (&mut record, &change.fingerprint) {
+            record.seal = Some(record.seal_for(fingerprint)?);
+        }
         Ok(Self { record, dirs })
     }
 }

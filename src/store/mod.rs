@@ -44,6 +44,9 @@ pub use kratix::{LeftOver, is_kratixs_rest};
 pub use preview::{How, Touched};
 pub use records::Record;
 
+/// A hash of all that decides a [`Change`].
+pub type Fingerprint = [u8; 16];
+
 /// What one owner wants a branch to hold: complete for each store root named; a root with no places
 /// means that the owner's files there go.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +62,8 @@ pub struct Change {
     pub generation: i64,
     /// Hash of the input (hex), for the trailer; empty for removals.
     pub input: String,
+    /// Hash of all that decided this, where the record can stand for it: see [`Survey::standing`].
+    pub fingerprint: Option<Fingerprint>,
     /// Of two new owners that want the same, the older has it; absent counts as youngest, ties are decided by the key.
     pub created: Option<Timestamp>,
     /// Identities claimed among this writer's requests.

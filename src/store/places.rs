@@ -66,6 +66,7 @@ impl Stage<'_> {
         effect.had |= !records.is_empty();
         let had = Had { records };
         if self.is_there(root, places, &had, &goal)? {
+            self.settle(root, own.as_deref(), &change.owner, goal.record)?;
             return Ok(());
         }
         if !places.is_empty() {
@@ -76,10 +77,7 @@ impl Stage<'_> {
             self.record(root, &old.owner, None)?;
             effect.touched = true;
         }
-        if own.as_deref() != goal.record.as_ref() {
-            effect.touched = true;
-            self.record(root, &change.owner, goal.record)?;
-        }
+        effect.touched |= self.settle(root, own.as_deref(), &change.owner, goal.record)?;
         Ok(())
     }
 
@@ -87,7 +85,7 @@ impl Stage<'_> {
     /// it all recorded is in nobody's way.
     fn is_there(&mut self, root: &RelPath, places: &[Place], had: &Had, goal: &Goal) -> Result<bool, Error> {
         let [recorded] = had.records.as_slice() else { return Ok(false) };
-        if goal.record.as_ref() != Some(&**recorded) {
+        if !goal.record.as_ref().is_some_and(|wanted| wanted.says_the_same(recorded)) {
             return Ok(false);
         }
         let mut dirs = goal.dirs.iter();

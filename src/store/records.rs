@@ -1,11 +1,9 @@
 //! Ownership records: one small file per owner below `<store root>/.kept/`.
 
-use std::fmt::Write;
-
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::Error;
+use super::{Error, Fingerprint};
 use crate::manifest::Claim;
 use crate::values::{Owner, RelPath, Set};
 
@@ -27,6 +25,10 @@ pub struct Record {
     pub claims: Set<Claim>,
     /// Where its files lie.
     pub places: Vec<RecordedPlace>,
+    /// Hash of the rest of this record and of the fingerprint of the change that wrote it. While it fits both, and the
+    /// directories are as recorded, rendering anew would change nothing. Whoever edits the record breaks it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<Box<str>>,
 }
 
 /// One place of a record.
@@ -65,10 +67,36 @@ pub struct Fragment {
 }
 
 impl Record {
+    /// Everything but the seal.
+    fn content(&self) -> (&Owner, &str, &Set<Claim>, &[RecordedPlace]) {
+        let Self { owner, uid, claims, places, seal: _ } = self;
+        (owner, uid, claims, places)
+    }
+
+    /// Whether both say the same, be they sealed or not.
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        self.content() == other.content()
+    }
+
+    /// The seal that it has where the change has this fingerprint.
+    pub fn seal_for(&self, fingerprint: &Fingerprint) -> Result<Box<str>, Error> {
+        let content = serde_json::to_vec(&self.content()).map_err(|e| self.unwritable(&e))?;
+        let digest = Sha256::new_with_prefix(fingerprint).chain_update(content).finalize();
+        Ok(hex(&digest[..16]).into())
+    }
+
+    fn unwritable(&self, error: &serde_json::Error) -> Error {
+        Error::Git(format!("cannot write the record of {}: {error}", self.owner))
+    }
+
+    /// Whether a change of this fingerprint wrote it, and nobody has edited it since.
+    pub fn is_sealed_for(&self, fingerprint: &Fingerprint) -> bool {
+        self.seal.is_some() && self.seal_for(fingerprint).ok() == self.seal
+    }
+
     /// The record's file, as it is written.
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        let mut bytes = serde_json::to_vec_pretty(self)
-            .map_err(|e| Error::Git(format!("cannot write the record of {}: {e}", self.owner)))?;
+        let mut bytes = serde_json::to_vec_pretty(self).map_err(|e| self.unwritable(&e))?;
         bytes.push(b'\n');
         Ok(bytes)
     }
@@ -101,9 +129,11 @@ pub(crate) fn file_name(owner: &Owner) -> String {
         hasher.update(b"/");
     }
     hasher.update(owner.key.name.as_bytes());
-    let hash = hasher.finalize().iter().fold(String::with_capacity(64), |mut hash, byte| {
-        let _ = write!(hash, "{byte:02x}");
-        hash
-    });
+    let hash = hex(&hasher.finalize());
     format!("{DIR}/owners/{}/{hash}", &hash[..2])
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

@@ -48,6 +48,8 @@ pub(crate) struct Stage<'a> {
     broken: HashMap<RelPath, Error>,
     /// What the indexes held, to be put back.
     journal: Journal,
+    /// Records that say what they are to say, with another seal.
+    stale: Vec<(RelPath, Record)>,
     /// What Kratix's state files list, by the directory that was asked for.
     pub(crate) kratix: HashMap<(RelPath, String), Listed>,
 }
@@ -65,6 +67,7 @@ impl<'a> Stage<'a> {
             indexes,
             broken: HashMap::new(),
             journal: Vec::new(),
+            stale: Vec::new(),
             kratix: HashMap::new(),
         };
         let roots: Vec<RelPath> = stage.indexes.keys().cloned().collect();
@@ -227,6 +230,50 @@ impl<'a> Stage<'a> {
         self.write_file(&path, bytes.as_deref())?;
         self.note(root, owner, record);
         Ok(())
+    }
+
+    /// Compares an owner's record with what it is to be; it is written if it says something else. If it only bears
+    /// another seal, it waits for a commit that is made anyway. Answers whether it was written.
+    pub(crate) fn settle(
+        &mut self,
+        root: &RelPath,
+        own: Option<&Record>,
+        owner: &Owner,
+        goal: Option<Record>,
+    ) -> Result<bool, Error> {
+        match (own, goal) {
+            (None, None) => Ok(false),
+            (Some(own), Some(goal)) if own.says_the_same(&goal) => {
+                if goal.seal.is_some() && own.seal != goal.seal {
+                    self.stale.push((root.clone(), goal));
+                }
+                Ok(false)
+            }
+            (_, goal) => self.record(root, owner, goal).map(|()| true),
+        }
+    }
+
+    /// Writes the seals that have waited.
+    pub(crate) fn seal_anew(&mut self) -> Result<(), Error> {
+        for (root, record) in std::mem::take(&mut self.stale) {
+            let owner = record.owner.clone();
+            if self.index(&root).get(&owner).is_some_and(|now| now.says_the_same(&record)) {
+                self.record(&root, &owner, Some(record))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a sealed record's directories are as it says. It has them to itself.
+    pub(crate) fn stands(&mut self, root: &RelPath, record: &Record) -> Result<bool, Error> {
+        for place in &record.places {
+            let (Some(dir), Some(tree)) = (&place.dir, &place.tree) else { return Ok(false) };
+            let now = self.dir(&join(root, dir.as_str()))?.and_then(|dir| dir.id());
+            if now.is_none() || now != Oid::from_str(tree).ok() {
+                return Ok(false);
+            }
+        }
+        Ok(record.seal.is_some())
     }
 
     /// Writes or removes an owner's record in the index alone.

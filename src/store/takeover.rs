@@ -142,6 +142,7 @@ impl Stage<'_> {
             uid: String::new(),
             claims: Set::new(),
             places: vec![place()],
+            seal: None,
         });
         self.note(root, &owner, record);
     }

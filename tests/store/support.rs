@@ -177,6 +177,7 @@ pub(crate) fn change(name: &str) -> Change {
         uid: String::new(),
         generation: 0,
         input: String::new(),
+        fingerprint: None,
         created: None,
         claims: Set::new(),
         supersedes: Set::new(),
