@@ -18,8 +18,9 @@ use super::status::conditions_of;
 use crate::api::Phase;
 use crate::api::status::condition::{COMMITTED, READY, SUPERSEDED_BY};
 
-/// How many may wait to be written. What happens meanwhile is in the statuses all the same.
-const WAITING: usize = 10_000;
+/// How many may wait to be written: they take memory just when there is most to do. What happens meanwhile is in the
+/// statuses all the same.
+const WAITING: usize = 1_000;
 /// How long the same is not said again of an object.
 const ONCE: Duration = Duration::from_mins(10);
 /// How long the API server may take for one.

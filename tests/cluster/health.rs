@@ -189,8 +189,10 @@ fn applications_come_and_go(world: &World) {
         world.apply(&application.to_string());
     }
     world.report("shop", "Synced", "Healthy");
-    let why = world.says(MEDIA, "Ready", "False", "Progressing");
-    assert!(why.contains("1 of the 2 Applications in it are not healthy: till"), "{why}");
+    world.eventually("it says which one is not well", || {
+        let why = world.says(MEDIA, "Ready", "False", "Progressing");
+        why.contains("1 of the 2 Applications in it are not healthy: till").then_some(())
+    });
     let progressing = world.phase("Progressing");
     let counted = json!({"healthy": 1, "total": 2, "unhealthy": ["till"]});
     assert_eq!(progressing["status"]["health"]["subApps"], counted);
