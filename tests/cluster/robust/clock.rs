@@ -93,8 +93,8 @@ fn what_lingers_is_waited_for_by_a_clock_that_does_not_jump() {
         "apiVersion: platform.integratn.tech/v1alpha1\nkind: VClusterKubeconfigSync\nmetadata: {name: dev, namespace: platform-requests}\n\
          spec: {name: dev, targetNamespace: vcluster-dev, hostname: dev.integratn.tech}\n",
     );
-    let request = "vclusterkubeconfigsync/dev -n platform-requests";
-    world.wait_ready(request);
+    let committed = "--for=condition=Committed";
+    world.kubectl(&["wait", committed, "vclusterkubeconfigsync/dev", "-n", "platform-requests", "--timeout=100s"]);
     let file = world.files("state", "main").into_iter().find(|file| file.contains("dev")).expect("its files");
     for document in world.file("state", &file).split("---\n").filter(|document| document.contains("PushSecret")) {
         world.apply(document);
