@@ -77,21 +77,31 @@ fn argo_cds_objects_may_be_told_where_it_is_and_nowhere_else() {
             .map(|role| (format!("{} {}", role["kind"], role["metadata"]["namespace"]), role["rules"].clone()))
             .collect()
     };
-    let rule = json!([{
-        "apiGroups": ["argoproj.io"],
-        "resources": ["applications", "applicationsets"],
-        "verbs": ["list", "watch", "patch"],
-    }]);
-    let role = |namespace: &str| (format!("\"Role\" \"{namespace}\""), rule.clone());
+    let rule = |resources: [&str; 2], verbs: &[&str]| json!({ "apiGroups": ["argoproj.io"], "resources": resources, "verbs": verbs });
+    let told = rule(["applications", "applicationsets"], &["list", "watch", "patch"]);
+    let seen = rule(["applications", "appprojects"], &["list", "watch"]);
+    let with = |namespace: &str, rules: &[&Value]| (format!("\"Role\" \"{namespace}\""), json!(rules));
+    let role = |namespace: &str| with(namespace, &[&told, &seen]);
     let argocd = ["argoproj.io/v1alpha1/Application"];
     assert_eq!(roles("", &[]), [], "there is no Argo CD");
-    assert_eq!(roles("settings: {argocd: {notify: false}}", &argocd), []);
+    assert_eq!(roles("settings: {health: false, argocd: {notify: false}}", &argocd), []);
+    assert_eq!(roles("settings: {argocd: {notify: false}}", &argocd), [with("argocd", &[&seen])]);
+    assert_eq!(roles("settings: {health: false}", &argocd), [with("argocd", &[&told])]);
     assert_eq!(roles("", &argocd), [role("argocd")]);
-    assert_eq!(roles("settings: {argocd: {notify: true}}", &argocd), [role("argocd")]);
+    assert_eq!(roles("settings: {argocd: {notify: true}, health: true}", &argocd), [role("argocd")]);
     // The settings go before the namespace that the chart makes objects in, and that before the default.
     assert_eq!(roles("argocd: {namespace: gitops}", &argocd), [role("gitops")]);
     let both = "argocd: {namespace: gitops}\nsettings: {argocd: {namespaces: [one, two, one]}}";
     assert_eq!(roles(both, &argocd), [role("one"), role("two")]);
+}
+
+#[test]
+fn what_runs_is_looked_at_only_where_statuses_tell_of_it() {
+    let looks = |values: &str| {
+        let rules = objects(values).into_iter().filter(|role| role["kind"] == "ClusterRole");
+        rules.filter(|role| role["rules"].to_string().contains("persistentvolumes")).count()
+    };
+    assert_eq!((looks(""), looks("settings: {health: false}")), (1, 0));
 }
 
 #[test]
