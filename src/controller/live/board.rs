@@ -238,15 +238,7 @@ impl Board {
                 topics.push(Topic::Pods(id.namespace.clone()));
             }
             Report::Application(application) => {
-                let members = self.clusters.entry(application.cluster.clone()).or_default();
-                if is_now {
-                    members.insert(id.clone())
-                } else {
-                    members.remove(id)
-                };
-                if members.is_empty() {
-                    self.clusters.remove(&application.cluster);
-                }
+                enlist(&mut self.clusters, &application.cluster, id, is_now);
                 topics.push(Topic::Cluster(application.cluster.clone()));
                 if let Some(Applies { request, .. }) = &application.applies {
                     enlist(&mut self.appliers, request, id, is_now);
