@@ -21,7 +21,7 @@
 //! | [`cluster`] | what the operator and the command line both read from a cluster |
 //! | [`controller`] | the operator |
 //! | [`cli`] | the command line |
-//! | [`telemetry`] | logs, metrics, probes |
+//! | [`telemetry`] | logs, metrics, traces, probes |
 //!
 //! From `plan` to `place` everything is pure; what is recorded and what destinations there are come in as
 //! snapshots. `CONTRIBUTING.md` says which room may import which, and `tests/imports.rs` holds it.

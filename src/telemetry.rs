@@ -1,8 +1,9 @@
 //! How the operator can be seen: logs (text for people, JSON by flag, filtered by `KEPT_LOG`, `info` by default),
-//! metrics and probes.
+//! metrics, traces and probes.
 
 pub mod http;
 pub mod metrics;
+pub mod traces;
 
 use std::io::IsTerminal;
 

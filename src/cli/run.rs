@@ -7,6 +7,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Answer;
+use crate::telemetry::traces::Traces;
 
 /// Run the operator, against the cluster that KUBECONFIG or the service account names.
 #[derive(Debug, Args)]
@@ -30,6 +31,17 @@ pub(super) struct Run {
     /// Where /metrics, /healthz and /readyz are served: HOST:PORT, or :PORT of all addresses; '' for nowhere.
     #[arg(long, value_name = "ADDRESS", env = "KEPT_LISTEN", default_value = ":8080")]
     listen: String,
+    #[arg(
+        help = "\
+Where traces go, each the way of a request from the watch event to the push and the status: a collector's address for \
+OTLP over HTTP, such as http://collector:4318. Other variables of OpenTelemetry count too, among them \
+OTEL_TRACES_SAMPLER and OTEL_EXPORTER_OTLP_HEADERS",
+        long,
+        value_name = "URL",
+        env = "OTEL_EXPORTER_OTLP_ENDPOINT",
+        hide_env_values = true
+    )]
+    otlp_endpoint: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -46,6 +58,10 @@ impl Run {
         let settings = super::session::settings(self.config.as_deref())?;
         crate::telemetry::start(self.log_format == LogFormat::Json);
         let listener = crate::telemetry::http::listen(&self.listen)?;
+        let traces = match self.otlp_endpoint.as_deref() {
+            Some(endpoint) if !endpoint.is_empty() => Traces::to(endpoint)?,
+            _ => Traces::default(),
+        };
         let runtime = tokio::runtime::Runtime::new().map_err(|e| format!("no threads for the operator: {e}"))?;
         let stop = async {
             let terminated = async {
@@ -60,9 +76,10 @@ impl Run {
                 () = terminated => {}
             }
         };
-        let ended = runtime.block_on(crate::controller::run(settings, listener, stop));
+        let ended = runtime.block_on(crate::controller::run(settings, listener, traces.clone(), stop));
         // What is still asking a remote would otherwise be waited for.
         runtime.shutdown_background();
+        traces.finish();
         ended.map_err(|e| e.to_string())?;
         Ok(ExitCode::SUCCESS)
     }

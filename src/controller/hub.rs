@@ -8,15 +8,17 @@ mod vitals;
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use tokio::sync::mpsc;
 
 use self::state::{PROMISE, State, Usable};
 use super::argocd::{Push, Pushes};
+use super::journeys::Journeys;
 use super::live::Live;
 use super::progress::{Progress, Stage};
 use super::triggers::Triggers;
+use super::vitals::Vitals;
 use crate::config::Settings;
 use crate::error::Explain;
 use crate::known::{KnownPlace, Peer, Site};
@@ -51,6 +53,7 @@ pub(super) struct Hub {
     /// Who says how requests fare, if that is asked for.
     pub(super) live: Option<Arc<Live>>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) journeys: Arc<Journeys>,
     state: Mutex<State>,
 }
 
@@ -61,14 +64,16 @@ impl Hub {
         triggers: Arc<Triggers>,
         pushes: Option<Pushes>,
         live: Option<Arc<Live>>,
-        metrics: Arc<Metrics>,
+        vitals: &Vitals,
         fence: Fence,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<Event>) {
         let (events, receiver) = mpsc::unbounded_channel();
         let expected = promises::all().iter().map(|promise| (PROMISE, promise.name().to_owned())).collect();
         let state = Mutex::new(State { expected, ..State::default() });
         let heads = Heads::default();
-        (Arc::new(Self { settings, writer, triggers, events, heads, fence, pushes, live, metrics, state }), receiver)
+        let (metrics, journeys) = (vitals.metrics.clone(), vitals.journeys.clone());
+        let hub = Self { settings, writer, triggers, events, heads, fence, pushes, live, metrics, journeys, state };
+        (Arc::new(hub), receiver)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -90,6 +95,7 @@ impl Hub {
 
     /// Walks the street for a request, submits what is new, and says where it stands.
     pub(super) fn want(&self, promise: &dyn Promise, request: &Request, recorded: Vec<KnownPlace>) -> Step {
+        let begun = SystemTime::now();
         let mut state = self.state();
         if !state.is_settled_for(promise) || state.is_moving_out(&request.key) {
             return Step::Waiting;
@@ -102,7 +108,7 @@ impl Hub {
                 let is_recorded =
                     claims.iter().all(|c| state.known.recorded_claims(&request.key).any(|known| known == c));
                 state.known.reserve(&request.key, if is_recorded { const { &Set::new() } } else { &claims });
-                self.pursue(&mut state, &request.key, desired, request, false)
+                self.pursue(&mut state, desired, request, false, begun)
             }
             Err(failure) => {
                 state.known.reserve(&request.key, &Set::new());
@@ -124,6 +130,7 @@ impl Hub {
         whole: Option<&Request>,
         recorded: Vec<KnownPlace>,
     ) -> Step {
+        let begun = SystemTime::now();
         let mut state = self.state();
         if !state.is_settled_for(promise) {
             return Step::Waiting;
@@ -145,7 +152,7 @@ impl Hub {
                 street::removal(request, self.view(&state))
             }
         };
-        self.pursue(&mut state, &request.key, desired, request, true)
+        self.pursue(&mut state, desired, request, true, begun)
     }
 
     /// What others had changed among the request's files and was put back; told once.
@@ -184,6 +191,7 @@ impl Hub {
     }
 
     fn look_away(&self, key: &RequestKey) {
+        self.journeys.over(key, None);
         if let Some(live) = &self.live {
             live.forget(key);
         }
@@ -196,6 +204,7 @@ impl Hub {
 
     /// A request is there, or has changed: those that have to do with it are looked at again.
     pub(super) fn meet(&self, promise: &dyn Promise, request: &Request) {
+        self.journeys.seen(&request.key);
         let peer = Peer { created: request.created, ..promise.peer(request, &self.settings) };
         let concerned = self.state().known.peers_mut().arrive(&request.key, peer);
         for other in &concerned {
@@ -235,7 +244,16 @@ impl Hub {
         }
     }
 
-    fn pursue(&self, state: &mut State, key: &RequestKey, desired: Desired, request: &Request, removing: bool) -> Step {
+    /// `begun` is when it was begun to find out what is desired.
+    fn pursue(
+        &self,
+        state: &mut State,
+        desired: Desired,
+        request: &Request,
+        removing: bool,
+        begun: SystemTime,
+    ) -> Step {
+        let key = &request.key;
         let fingerprint = if removing { removal_of(request) } else { fingerprint(&desired) };
         if let Some(progress) = state.requests.get_mut(key).filter(|p| p.fingerprint == fingerprint) {
             let due = match &progress.stage {
@@ -251,6 +269,7 @@ impl Hub {
                 return Step::Reached(Box::new(progress.with(desired)));
             }
         }
+        self.journeys.submitted(key, begun);
         state.tickets += 1;
         let progress = Progress::new(state.tickets, fingerprint, desired, state.requests.get(key));
         state.requests.insert(key.clone(), progress);
@@ -330,7 +349,8 @@ impl Hub {
 
     /// Takes a writer's answer.
     pub(super) fn answered(&self, event: Event) {
-        let Event { branch, id, change, outcome } = event;
+        self.journeys.answered(&event);
+        let Event { branch, id, change, outcome, .. } = event;
         let key = change.owner.key.clone();
         let mut state = self.state();
         if let Ok(receipt) = &outcome {

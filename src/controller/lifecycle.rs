@@ -1,7 +1,7 @@
 //! The one reconcile for every promise: finalizer, street, status.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use kube::api::{Api, ApiResource, DynamicObject};
 use kube::runtime::controller::Action;
@@ -41,12 +41,14 @@ pub(super) struct Context {
 
 /// Brings one request a step further.
 pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, kube::Error> {
+    let journeys = &context.hub.journeys;
+    journeys.taken_up(&key_of(&object, context.promise), &context.resource.kind, &object);
     let api = objects::api_for(&context.client, &context.resource, &object);
     if objects::is_leaving(&object) {
         return remove(&object, &context, &api).await;
     }
     if objects::is_paused(&object) {
-        return pause(&object, &api).await;
+        return pause(&object, &context, &api).await;
     }
     let request = match context.promise.request(&objects::plain(&object), None) {
         Ok(request) => request,
@@ -56,7 +58,10 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
             return Ok(again.map_or_else(Action::await_change, Action::requeue));
         }
     };
-    objects::hold(&api, &object).await?;
+    let begun = SystemTime::now();
+    if objects::hold(&api, &object).await? {
+        journeys.did(&request.key, "finalizer", begun);
+    }
     let compare = objects::is_to_be_compared(&object);
     if compare {
         context.hub.compare(&request.key);
@@ -86,9 +91,10 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
 }
 
 /// Leaves everything as it is, and says so.
-async fn pause(object: &DynamicObject, api: &Api<DynamicObject>) -> Result<Action, kube::Error> {
+async fn pause(object: &DynamicObject, context: &Context, api: &Api<DynamicObject>) -> Result<Action, kube::Error> {
     let status = json!({"conditions": paused(object, Timestamp::now())});
     objects::write_status(api, object, &status, None).await?;
+    context.hub.journeys.over(&key_of(object, context.promise), None);
     Ok(Action::await_change())
 }
 
@@ -257,7 +263,11 @@ async fn write(
     }
     let stamp = context.promise.makes_vcluster().then_some(LAST_RECONCILED);
     hub.fares(&key, health.vcluster);
-    if objects::write_status(api, object, &status, stamp).await? {
+    let begun = SystemTime::now();
+    let wrote = objects::write_status(api, object, &status, stamp).await?;
+    hub.journeys.told(&key, wrote, begun);
+    hub.journeys.over(&key, (!committed.is_good()).then_some(&committed.message));
+    if wrote {
         for (type_, reason, note) in story::told(object, &status) {
             context.tell(object, type_, &reason, note);
         }

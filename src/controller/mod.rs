@@ -7,6 +7,7 @@ mod destinations;
 mod election;
 mod fenced;
 mod hub;
+mod journeys;
 mod lease;
 mod lifecycle;
 mod lingering;
@@ -39,7 +40,7 @@ use crate::cluster;
 use crate::config::Settings;
 use crate::promises::{self, Promise};
 use crate::store::Fence;
-use crate::telemetry::http;
+use crate::telemetry::{http, traces::Traces};
 use election::Election;
 use hub::Hub;
 use live::Live;
@@ -118,13 +119,14 @@ pub enum Error {
 pub async fn run(
     settings: Settings,
     listener: Option<TcpListener>,
+    traces: Traces,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
     let config = ClusterConfig::infer().await.map_err(|e| Error::Config(e.to_string()))?;
     let elects = election::is_wanted(&settings.leader_election);
     let fence = if elects { Fence::closed() } else { Fence::default() };
     let client = fenced::client(config.clone(), &fence).map_err(|e| Error::Config(e.to_string()))?;
-    let vitals = Arc::new(Vitals::new(fence.clone()));
+    let vitals = Arc::new(Vitals::new(traces, fence.clone()));
     if let Some(listener) = listener {
         tokio::spawn(http::serve(listener, vitals.clone()));
     }
@@ -183,7 +185,7 @@ async fn operate(
     let triggers = Arc::new(triggers);
     let live = settings.health.then(|| Live::start(&client, &settings, triggers.clone()));
     let pushes = argocd::start(&client, &settings.argocd, live.as_ref());
-    let (hub, mut answers) = Hub::new(settings, writer, triggers, pushes, live, vitals.metrics.clone(), fence);
+    let (hub, mut answers) = Hub::new(settings, writer, triggers, pushes, live, &vitals, fence);
     hub.expect(names(&client, &store_kind, &vitals).await?, names(&client, &destination_kind, &vitals).await?);
     let bookkeeping = tokio::spawn({
         let hub = hub.clone();

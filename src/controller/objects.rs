@@ -64,18 +64,18 @@ pub(super) async fn compared(api: &Api<DynamicObject>, object: &DynamicObject) -
     }
 }
 
-/// Puts kept's finalizer on, in place of Kratix's.
-pub(super) async fn hold(api: &Api<DynamicObject>, object: &DynamicObject) -> Result<(), kube::Error> {
+/// Puts kept's finalizer on, in place of Kratix's. Whether that was needed.
+pub(super) async fn hold(api: &Api<DynamicObject>, object: &DynamicObject) -> Result<bool, kube::Error> {
     let kratix = object.finalizers().iter().any(|f| f.starts_with(KRATIX));
     if is_held(object) && !kratix {
-        return Ok(());
+        return Ok(false);
     }
     let mut wanted: Vec<&str> =
         object.finalizers().iter().map(String::as_str).filter(|f| !f.starts_with(KRATIX)).collect();
     if !wanted.contains(&FINALIZER) {
         wanted.push(FINALIZER);
     }
-    set_finalizers(api, object, &wanted).await
+    set_finalizers(api, object, &wanted).await.map(|()| true)
 }
 
 /// Takes kept's finalizer off, and Kratix's.

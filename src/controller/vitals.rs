@@ -1,4 +1,4 @@
-//! How the operator is doing, for metrics and probes.
+//! How the operator is doing, for metrics, traces and probes.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -10,11 +10,13 @@ use kube::runtime::watcher;
 use tokio::task::AbortHandle;
 
 use super::hub::Hub;
+use super::journeys::Journeys;
 use super::objects::is_conflict;
 use super::{CONCURRENCY, Seen};
 use crate::store::Fence;
 use crate::telemetry::http::Face;
 use crate::telemetry::metrics::{Metrics, Snapshot};
+use crate::telemetry::traces::Traces;
 
 /// How long whoever holds the hub may take. It is held for microseconds.
 const HUB: Duration = Duration::from_secs(5);
@@ -28,6 +30,7 @@ const STUCK: Duration = Duration::from_mins(15);
 #[derive(Default)]
 pub(super) struct Vitals {
     pub(super) metrics: Arc<Metrics>,
+    pub(super) journeys: Arc<Journeys>,
     kinds: Mutex<BTreeMap<String, Kind>>,
     hub: OnceLock<(Arc<Hub>, AbortHandle)>,
     /// Open while this replica is the one that works.
@@ -53,8 +56,8 @@ impl Kind {
 }
 
 impl Vitals {
-    pub(super) fn new(fence: Fence) -> Self {
-        Self { fence, ..Self::default() }
+    pub(super) fn new(traces: Traces, fence: Fence) -> Self {
+        Self { journeys: Arc::new(Journeys::new(traces)), fence, ..Self::default() }
     }
 
     /// Another replica works, says the first; or it is not known whether one does. None: this one does.

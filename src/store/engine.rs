@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use git2::Oid;
 
@@ -20,12 +20,15 @@ use super::preview::Touched;
 use super::split::Refused;
 use super::stage::{Indexes, Stage};
 use super::{Access, Change, Chore, Error, Outcome, Record};
-use crate::values::{Map, Owner, RelPath};
+use crate::values::{Map, Owner, RelPath, Span};
 
 /// How often a commit is built anew because the branch moved meanwhile.
 const ATTEMPTS: u32 = 10;
 /// How often a push is sent again whose connection ended without an answer, while the branch stands still.
 const RESENDS: u32 = 2;
+
+/// Steps of which is told. A remote that declines some of a thousand requests is asked hundreds of times.
+const SPANS: usize = 100;
 
 /// What a remote branch held when it was last looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +84,8 @@ pub struct Engine {
     fence: Fence,
     pub(super) refused: Refused,
     disturbed: Disturbed,
+    /// What was done since that was asked last.
+    spans: Vec<Span>,
 }
 
 impl Engine {
@@ -96,6 +101,7 @@ impl Engine {
             fence: Fence::default(),
             refused: Refused::default(),
             disturbed: Disturbed::default(),
+            spans: Vec::new(),
         })
     }
 
@@ -255,6 +261,11 @@ impl Engine {
         self.disturbed.take(&self.indexes)
     }
 
+    /// What was done, and when, since this was asked last: the first hundred steps.
+    pub fn take_spans(&mut self) -> Vec<Span> {
+        std::mem::take(&mut self.spans)
+    }
+
     /// What [`Engine::commit`] would do; writes nothing to the remote.
     pub fn preview(&mut self, changes: &[Change], chores: &[Chore]) -> Result<Preview, Error> {
         self.resilient(|engine| engine.preview_once(changes, chores))
@@ -328,6 +339,13 @@ impl Engine {
     }
 
     fn look_once(&mut self) -> Result<Base, Error> {
+        let since = SystemTime::now();
+        let found = self.find();
+        note(&mut self.spans, "fetch", since);
+        found
+    }
+
+    fn find(&mut self) -> Result<Base, Error> {
         let transport = connect(&self.access, &mut self.transport)?;
         let head = transport.head()?;
         let have = self.base.and_then(|base| base.commit);
@@ -352,7 +370,9 @@ impl Engine {
         let transport = connect(&self.access, &mut self.transport)?;
         let found = base.commit.map(|id| id.to_string()).unwrap_or_default();
         let changes = heeding_head(changes, &found, self.heads.made_elsewhere(&found, &name));
+        let since = SystemTime::now();
         let built = build(transport.objects(), &self.access, base, &mut self.indexes, &changes, chores);
+        note(&mut self.spans, "build", since);
         if built.is_err() {
             // Nobody knows how far it came.
             self.indexes.clear();
@@ -368,7 +388,9 @@ impl Engine {
         };
         let published = built.effects.published(&commit.to_string(), &found);
         self.heads.made(&commit.to_string(), &name);
+        let since = SystemTime::now();
         let pushed = transport.push(base.commit, commit, &objects, &self.fence);
+        note(&mut self.spans, "push", since);
         if matches!(pushed, Ok(Pushed::Done)) {
             built.ledger.confirm(&mut self.indexes);
             self.base = Some(Base { commit: Some(commit), tree: Some(tree) });
@@ -421,6 +443,13 @@ enum Attempt {
         error: Error,
         stalled: bool,
     },
+}
+
+/// Adds what began then, and is over now.
+fn note(spans: &mut Vec<Span>, name: &'static str, since: SystemTime) {
+    if spans.len() < SPANS {
+        spans.push(Span::since(name, since));
+    }
 }
 
 fn connect<'a>(

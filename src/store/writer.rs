@@ -5,13 +5,13 @@ use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Access, Change, Chore, Engine, Error, Fence, Heads, Outcome, Published, Receipt, Survey};
-use crate::values::{Branch, Owner, RelPath};
+use crate::values::{Branch, Owner, RelPath, Span};
 
 /// How long a stopping operator waits for the push under way.
 const STOP: Duration = Duration::from_secs(10);
@@ -38,6 +38,8 @@ pub struct Event {
     pub change: Change,
     /// What became of it.
     pub outcome: Outcome,
+    /// When that was: the commit as a whole, and what it took.
+    pub spans: Arc<[Span]>,
 }
 
 /// A handle on a writer; cloning it gives another handle on the same one.
@@ -279,9 +281,16 @@ impl Thread {
         if changes.is_empty() && chores.is_empty() {
             return;
         }
-        let begun = Instant::now();
-        let done = self.attempt(|engine| engine.publish(&changes, &chores));
+        let (begun, since) = (Instant::now(), SystemTime::now());
+        let mut steps = Vec::new();
+        let done = self.attempt(|engine| {
+            engine.take_spans();
+            let done = engine.publish(&changes, &chores);
+            steps = engine.take_spans();
+            done
+        });
         self.took = begun.elapsed();
+        let spans: Arc<[Span]> = [Span::since("commit", since)].into_iter().chain(steps).collect();
         for (at, answer) in answers.into_iter().enumerate() {
             let _ = answer.send(done.as_ref().map_err(Clone::clone).and_then(|done| done.chores[at].clone()));
         }
@@ -300,7 +309,8 @@ impl Thread {
         }
         for ((id, change), outcome) in tickets.into_iter().zip(changes).zip(outcomes) {
             // Nobody listens any more only when the operator stops.
-            let _ = self.events.send(Event { branch: self.branch.clone(), id, change, outcome });
+            let (branch, spans) = (self.branch.clone(), spans.clone());
+            let _ = self.events.send(Event { branch, id, change, outcome, spans });
         }
     }
 

@@ -50,6 +50,7 @@ mod restarts;
 mod robust;
 mod seen;
 mod support;
+mod traces;
 mod vault;
 mod vclusters;
 mod wires;

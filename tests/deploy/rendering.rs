@@ -142,6 +142,20 @@ fn replicas_share_a_lease_and_alone_there_need_be_none() {
 }
 
 #[test]
+fn traces_go_where_the_values_say() {
+    let env = |values: &str| {
+        let all = objects(values);
+        let deployment = all.iter().find(|object| object["kind"] == "Deployment").expect("a Deployment");
+        let env = deployment["spec"]["template"]["spec"]["containers"][0]["env"].clone();
+        let env = env.as_array().expect("variables").clone();
+        env.into_iter().find(|variable| variable["name"] == "OTEL_EXPORTER_OTLP_ENDPOINT")
+    };
+    assert_eq!(env(""), None);
+    let endpoint = env("traces: {endpoint: 'http://collector:4318'}").expect("the variable");
+    assert_eq!(endpoint["value"], "http://collector:4318");
+}
+
+#[test]
 fn argo_cd_looks_where_the_store_and_the_destination_say() {
     let rendered = |mode: &str, store: &str, destination: &str| -> Value {
         let values = json!({

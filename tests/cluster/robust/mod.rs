@@ -28,7 +28,7 @@ impl World {
     }
 
     /// Makes the usual store and destination, and starts the operator.
-    fn begin(&mut self) {
+    pub fn begin(&mut self) {
         self.repository("state");
         log_moves(&self.bare("state"));
         self.apply(&(self.secret() + &self.store("state", "") + &destination("host", "state", ".", "")));
