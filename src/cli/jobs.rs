@@ -1,6 +1,6 @@
 //! From requests to jobs: the street is walked for each, and what is absent is found.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rayon::prelude::*;
 
@@ -15,7 +15,7 @@ use crate::manifest::Claim;
 use crate::placement::Branch;
 use crate::promises::{self, Refusal};
 use crate::store::Change;
-use crate::street::{Desired, Failure, View, desire, removal};
+use crate::street::{Desired, Failure, Fingerprints, desire, removal};
 use crate::values::{Map, Owner, RequestKey, Set};
 
 /// Requests that have come to the end of the street.
@@ -37,16 +37,20 @@ impl Wanted {
     /// Walks the street for every request of the input. Those that fail are left to the input's
     /// problems, and keep what they have; those that another request renders are left to that one.
     pub(super) fn walk(session: &Session, input: &mut Input, going: impl Fn(&RequestKey) -> bool) -> Self {
-        let mut known = session.known(going);
         let requests = std::mem::take(&mut input.requests);
+        let (fingerprints, standing) = (session.fingerprints.as_ref(), session.standing());
+        let mut fitting = Vec::new();
+        let mut known = rayon::in_place_scope(|scope| {
+            scope.spawn(|_| fitting = fits(fingerprints, &standing, &requests));
+            session.known(going)
+        });
         let view = session.view(&known);
-        let standing = session.standing();
-        let ahead = |asked: &Asked| match standing.get(&asked.request.key) {
+        let ahead = |(asked, standing): (&Asked, Option<Standing>)| match standing {
             _ if !asked.promise.is_alone() => Ahead::Nothing,
-            Some(standing) if is_for(standing, asked, view) => Ahead::Stands(standing.clone()),
+            Some(standing) if is_all(&standing, asked, &known) => Ahead::Stands(standing),
             _ => Ahead::Wanted(desire(asked.promise, &asked.request, view)),
         };
-        let ahead: Vec<_> = requests.par_iter().map(ahead).collect();
+        let ahead: Vec<_> = requests.par_iter().zip(fitting).map(ahead).collect();
         let mut desired = Vec::with_capacity(requests.len());
         for (asked, ahead) in requests.into_iter().zip(ahead) {
             let was_known = !known.places(&asked.request.key).is_empty();
@@ -80,11 +84,23 @@ enum Ahead {
     Wanted(Result<Desired, Failure>),
 }
 
-/// Whether what stands was made of the very same request, and is all that is recorded of it.
-fn is_for(standing: &Standing, asked: &Asked, view: View) -> bool {
-    let fingerprint = view.fingerprints.and_then(|all| all.of(&asked.request));
-    fingerprint.is_some_and(|fingerprint| standing.record.is_sealed_for(&fingerprint))
-        && view.known.places(&asked.request.key).iter().all(|place| place.site == *standing.site)
+/// What stands of each request, if it was made of the very same one.
+fn fits(
+    fingerprints: Option<&Fingerprints>,
+    standing: &HashMap<&RequestKey, Standing>,
+    requests: &[Asked],
+) -> Vec<Option<Standing>> {
+    let fits = |asked: &Asked| {
+        let standing = standing.get(&asked.request.key).filter(|_| asked.promise.is_alone())?;
+        let fingerprint = fingerprints?.of(&asked.request)?;
+        standing.record.is_sealed_for(&fingerprint).then(|| standing.clone())
+    };
+    requests.par_iter().map(fits).collect()
+}
+
+/// Whether what stands is all that is recorded of a request.
+fn is_all(standing: &Standing, asked: &Asked, known: &Known) -> bool {
+    known.places(&asked.request.key).iter().all(|place| place.site == *standing.site)
 }
 
 fn claims(wanted: &Result<Desired, Failure>) -> impl Iterator<Item = &Claim> {

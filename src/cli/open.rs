@@ -76,7 +76,7 @@ impl Opener<'_> {
         let roots = self.landscape.stores.values().filter(|s| s.branch == *branch).map(|s| s.path.clone());
         let mut surveys = BTreeMap::new();
         for root in roots {
-            let found = engine.survey(&root)?;
+            let found = self.ahead.survey(&mut engine, &root)?;
             surveys.insert(root, found);
         }
         Ok(Opened { engine, surveys, _scratch: scratch })

@@ -1,6 +1,6 @@
 //! What the records of one store root say, ready to be asked: who holds a path, a claim, an object.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::git::objects::Objects;
 use super::git::tree::{Dir, Entry, Leaf, Work};
-use super::records::{DIR, Record};
+use super::records::{DIR, Record, RecordedPlace};
 use super::{Error, git};
 use crate::manifest::Claim;
 use crate::values::{Owner, RelPath, RequestKey};
@@ -27,7 +27,8 @@ pub(crate) struct Index {
     /// The `.kept` tree this was read from.
     pub(crate) tree: Option<Oid>,
     records: BTreeMap<Owner, Arc<Record>>,
-    writers: HashMap<RequestKey, BTreeSet<String>>,
+    /// How many records each writer has. There are few of them.
+    writers: BTreeMap<String, usize>,
     dirs: Held,
     files: Held,
     claims: HashMap<String, HashMap<Claim, Arc<Record>>>,
@@ -40,7 +41,6 @@ pub(crate) struct Index {
 impl Index {
     /// Reads all records below a store root. One that cannot be read fails them all: who owns what is never guessed.
     pub(crate) fn load(objects: &dyn Objects, work: &mut Work, root: &RelPath) -> Result<Self, Error> {
-        let mut index = Self::default();
         let kept = join(root, DIR);
         let strange = |path: &str| {
             Error::Git(format!(
@@ -48,7 +48,7 @@ impl Index {
             ))
         };
         match work.find(objects, &kept)? {
-            git::tree::Found::Absent => return Ok(index),
+            git::tree::Found::Absent => return Ok(Self::default()),
             git::tree::Found::Dir => {}
             git::tree::Found::Leaf(_) => return Err(strange(&kept)),
             git::tree::Found::Blocked(path, what) => {
@@ -57,14 +57,16 @@ impl Index {
                 )));
             }
         }
-        index.tree = work.id(objects, &kept)?;
+        let tree = work.id(objects, &kept)?;
+        let nothing = Self { tree, ..Self::default() };
         let owners = join(root, &format!("{DIR}/owners"));
         match work.find(objects, &owners)? {
-            git::tree::Found::Absent => return Ok(index),
+            git::tree::Found::Absent => return Ok(nothing),
             git::tree::Found::Dir => {}
             _ => return Err(strange(&owners)),
         }
-        let Some(dir) = work.dir(objects, &owners)? else { return Ok(index) };
+        let Some(dir) = work.dir(objects, &owners)? else { return Ok(nothing) };
+        let mut records = Vec::new();
         let mut found = Vec::with_capacity(AT_ONCE);
         for (shard, entry) in dir.entries(objects)?.iter_mut() {
             let shard = format!("{owners}/{}", String::from_utf8_lossy(shard));
@@ -78,22 +80,33 @@ impl Index {
                 found.push((path, objects.read(leaf.id)?.bytes));
             }
             if found.len() >= AT_ONCE {
-                index.read(&mut found)?;
+                read(&mut found, &mut records)?;
             }
         }
-        index.read(&mut found)?;
-        Ok(index)
+        read(&mut found, &mut records)?;
+        Ok(Self { tree, ..Self::of(records) })
     }
 
-    /// Takes in the records of these files.
-    fn read(&mut self, files: &mut Vec<(String, Vec<u8>)>) -> Result<(), Error> {
-        let read = |(path, bytes): (String, Vec<u8>)| Record::from_bytes(&bytes, &path);
-        let records: Vec<_> = files.par_drain(..).with_min_len(64).map(read).collect();
-        for record in records {
-            let record = record?;
-            self.set(&record.owner.clone(), Some(Arc::new(record)));
+    /// Makes sense of records all at once, which is cheaper than to take in one after the other: what is in order
+    /// already makes a map without any comparison of paths.
+    fn of(mut records: Vec<Arc<Record>>) -> Self {
+        records.par_sort_unstable_by(|a, b| a.owner.cmp(&b.owner));
+        let held = |of: fn(&RecordedPlace) -> &[RelPath]| {
+            let paths = records.par_iter().flat_map_iter(|record| {
+                let paths = record.places.iter().flat_map(of);
+                paths.map(|path| (path.folded(), Arc::clone(record)))
+            });
+            let mut held: Vec<_> = paths.collect();
+            held.par_sort_by(|a, b| a.0.cmp(&b.0));
+            Held::from_iter(held)
+        };
+        let (dirs, files) = (held(dirs_of), held(files_of));
+        let mut index = Self { dirs, files, ..Self::default() };
+        for record in &records {
+            index.learn(record);
         }
-        Ok(())
+        index.records = records.into_iter().map(|record| (record.owner.clone(), record)).collect();
+        index
     }
 
     /// Follows the records from the tree they were read from to another one, at the cost of what differs.
@@ -135,7 +148,7 @@ impl Index {
 
     /// The records of one request, by whatever writer.
     pub(crate) fn of_request(&self, key: &RequestKey) -> impl Iterator<Item = &Arc<Record>> {
-        self.writers.get(key).into_iter().flatten().filter_map(|writer| {
+        self.writers.keys().filter_map(|writer| {
             let owner = Owner { writer: writer.clone(), key: key.clone() };
             self.records.get(&owner)
         })
@@ -148,25 +161,24 @@ impl Index {
             self.forget(old);
         }
         if let Some(record) = record {
+            for place in &record.places {
+                self.dirs.extend(dirs_of(place).iter().map(|dir| (dir.folded(), record.clone())));
+                self.files.extend(files_of(place).iter().map(|file| (file.folded(), record.clone())));
+            }
             self.learn(&record);
             self.records.insert(owner.clone(), record);
         }
         old
     }
 
+    /// All but the paths.
     fn learn(&mut self, record: &Arc<Record>) {
         let owner = &record.owner;
-        self.writers.entry(owner.key.clone()).or_default().insert(owner.writer.clone());
+        *self.writers.entry(owner.writer.clone()).or_default() += 1;
         for claim in &record.claims {
             self.claims.entry(owner.writer.clone()).or_default().insert(claim.clone(), record.clone());
         }
         for place in &record.places {
-            if let Some(dir) = &place.dir {
-                self.dirs.insert(dir.folded(), record.clone());
-            }
-            for file in &place.files {
-                self.files.insert(file.folded(), record.clone());
-            }
             if !place.objects.is_empty() {
                 let objects = self.objects.entry(place.destination.clone()).or_default();
                 objects.extend(place.objects.iter().map(|object| (object.clone(), record.clone())));
@@ -181,10 +193,10 @@ impl Index {
     fn forget(&mut self, record: &Record) {
         let owner = &record.owner;
         let theirs = |held: &Arc<Record>| held.owner == *owner;
-        if let Some(writers) = self.writers.get_mut(&owner.key) {
-            writers.remove(&owner.writer);
-            if writers.is_empty() {
-                self.writers.remove(&owner.key);
+        if let Some(count) = self.writers.get_mut(&owner.writer) {
+            *count -= 1;
+            if *count == 0 {
+                self.writers.remove(&owner.writer);
             }
         }
         if let Some(claims) = self.claims.get_mut(&owner.writer) {
@@ -195,7 +207,8 @@ impl Index {
             }
         }
         for place in &record.places {
-            let held = place.dir.iter().map(|dir| (true, dir)).chain(place.files.iter().map(|file| (false, file)));
+            let held =
+                dirs_of(place).iter().map(|dir| (true, dir)).chain(files_of(place).iter().map(|file| (false, file)));
             for (is_dir, path) in held {
                 let map = if is_dir { &mut self.dirs } else { &mut self.files };
                 let path = path.folded();
@@ -285,6 +298,24 @@ impl Index {
         }
         Some(text.into_bytes())
     }
+}
+
+/// Takes in the records of these files.
+fn read(files: &mut Vec<(String, Vec<u8>)>, records: &mut Vec<Arc<Record>>) -> Result<(), Error> {
+    let read = |(path, bytes): (String, Vec<u8>)| Record::from_bytes(&bytes, &path).map(Arc::new);
+    let read: Vec<_> = files.par_drain(..).with_min_len(64).map(read).collect();
+    for record in read {
+        records.push(record?);
+    }
+    Ok(())
+}
+
+fn dirs_of(place: &RecordedPlace) -> &[RelPath] {
+    place.dir.as_slice()
+}
+
+fn files_of(place: &RecordedPlace) -> &[RelPath] {
+    &place.files
 }
 
 fn below<'h: 'b, 'b, T>(
