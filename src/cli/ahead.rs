@@ -33,13 +33,11 @@ impl Ahead {
     pub(super) fn open(&mut self, access: &Access) -> Result<Engine, Error> {
         let is_there = || local_path(&access.url).is_some_and(|path| !is_absent(path));
         let same = |engine: &Engine| engine.access() == access;
-        match self.engine.take_if(|engine| same(engine) && is_there()) {
-            Some(engine) => Ok(engine),
-            None => {
-                self.survey = None;
-                Engine::open(access.clone())
-            }
+        if let Some(engine) = self.engine.take_if(|engine| same(engine) && is_there()) {
+            return Ok(engine);
         }
+        self.survey = None;
+        Engine::open(access.clone())
     }
 
     /// What lies under a store root, by an engine that was opened here.
