@@ -68,7 +68,7 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
             let again = write(&object, &context, &api, &verdict, None).await?;
             Ok(match failure.retry() {
                 Retry::OnChange => again.map_or_else(Action::await_change, Action::requeue),
-                Retry::Recheck | Retry::Soon | Retry::Late => Action::requeue(objects::spread(RECHECK, &object)),
+                Retry::Recheck | Retry::Soon | Retry::Late => Action::requeue(objects::spread(RECHECK, &*object)),
             })
         }
         Step::Reached(progress) if context.is_unsettled(&progress) => Ok(Action::requeue(SETTLING)),
@@ -169,7 +169,7 @@ fn has_phase(object: &DynamicObject, phase: Phase) -> bool {
 }
 
 /// A request's name.
-pub(super) fn key_of(object: &DynamicObject, promise: &dyn Promise) -> RequestKey {
+pub(super) fn key_of(object: &impl ResourceExt, promise: &dyn Promise) -> RequestKey {
     RequestKey {
         namespace: object.namespace().unwrap_or_default(),
         promise: promise.name().to_owned(),
