@@ -51,7 +51,8 @@ const PODS: usize = 3_000;
 const APPLICATIONS: usize = 1_000;
 /// Until what was begun is over.
 const SETTLES: Duration = Duration::from_secs(15);
-const LOOK: Duration = Duration::from_millis(100);
+/// How often a new operator is asked how far it is: its answer takes time and memory as well.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// MiB.
 const MEMORY: f64 = 150.0;
@@ -63,7 +64,6 @@ fn main() {
     let all = number("KEPT_BENCH_REQUESTS", 10_000).max(CHANGES);
     let seconds = number("KEPT_BENCH_SECONDS", 60) as u64;
 
-    let least = bench.least();
     let operator = bench.operator();
     bench.create(0..CHANGES, CHANGES);
     let few = bench.changes(&operator, 2);
@@ -91,6 +91,7 @@ fn main() {
     let rest = operator.memory("VmRSS");
     let many = bench.changes(&operator, 3);
     drop(operator);
+    let least = bench.least(all..all + 20);
 
     bench.fill();
     // The first one says anew how requests fare.
@@ -217,7 +218,7 @@ impl Bench {
     }
 
     /// The yardstick of a change, while no operator runs.
-    fn least(&self) -> Samples {
+    fn least(&self, range: std::ops::Range<usize>) -> Samples {
         let dir = tempfile::TempDir::new().unwrap();
         let login = format!("://{}:{}@", self.world.info("giteaUser"), self.world.info("giteaPassword"));
         let url = self.world.repository("least").replace("://", &login);
@@ -229,7 +230,7 @@ impl Bench {
             let push = || drop(told(dir.path(), &["push", "-q", &url, "HEAD:refs/heads/main"]));
             ms(self.runtime.block_on(self.cluster.least(&manifest(at, 1), push)))
         };
-        (0..20).map(one).collect()
+        range.map(one).collect()
     }
 
     /// How long it takes to list everything, in seconds.

@@ -20,7 +20,7 @@ const usage = `usage: parts COMMAND
                             etcd, kube-apiserver, kube-controller-manager,
                             kubectl, gitea, readers, helm, eso, argocd-...; or
                             a folder: argocd-crds, eso-crds, vcluster-chart
-  up [--eso] [--argocd] [--dir DIR] [--keep] [--env FILE]
+  up [--eso] [--argocd] [--feature-gates FEATURES] [--dir DIR] [--keep] [--env FILE]
                             run all servers until stdin ends or Ctrl-C
 `
 
