@@ -1,5 +1,6 @@
 //! The one way in which the operator watches. What is there already comes as a stream where the API server has that
-//! (`WatchList`), one object at a time, and elsewhere in pages.
+//! (`WatchList`), one object at a time, and elsewhere in pages. What fits into a page is asked for as one in any case: a
+//! server takes about a second to say that a stream has told all there is now.
 //!
 //! A server's version does not tell whether it has it, as it is a feature that can be off. But a server without it
 //! refuses the first request, and is asked for pages from then on, for all kinds. Where a stream neither ends nor goes
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use futures::{Stream, StreamExt, stream};
 use kube::Resource;
-use kube::api::Api;
+use kube::api::{Api, ListParams};
 use kube::runtime::watcher::{self, Config, Error, Event};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
@@ -56,14 +57,20 @@ impl Lists {
     where
         K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
     {
-        let watch = Watch::new(api, self.clone());
-        stream::unfold(watch, |mut watch| async { Some((watch.next().await, watch)) })
+        let lists = self.clone();
+        let begun = async move {
+            let streamed = !lists.paged.load(Ordering::Relaxed) && is_large(&api).await;
+            if streamed {
+                tracing::debug!(of = api.resource_url(), "its objects are streamed");
+            }
+            stream::unfold(Watch::new(api, lists, streamed), |mut watch| async { Some((watch.next().await, watch)) })
+        };
+        stream::once(begun).flatten()
     }
 }
 
 impl<K: Resource + Clone + DeserializeOwned + Debug + Send + 'static> Watch<K> {
-    fn new(api: Api<K>, lists: Lists) -> Self {
-        let streamed = !lists.paged.load(Ordering::Relaxed);
+    fn new(api: Api<K>, lists: Lists, streamed: bool) -> Self {
         let config = if streamed { Config::default().streaming_lists() } else { Config::default().page_size(PAGE) };
         let events = Box::pin(watcher::watcher(api.clone(), config));
         Self { api, lists, events, streamed, begins: true }
@@ -80,7 +87,7 @@ impl<K: Resource + Clone + DeserializeOwned + Debug + Send + 'static> Watch<K> {
             if !self.lists.paged.swap(true, Ordering::Relaxed) {
                 tracing::info!(why, "this API server does not stream lists; they are asked for in pages");
             }
-            *self = Self::new(self.api.clone(), self.lists.clone());
+            *self = Self::new(self.api.clone(), self.lists.clone(), false);
         }
     }
 
@@ -115,6 +122,12 @@ impl<K: Resource + Clone + DeserializeOwned + Debug + Send + 'static> Watch<K> {
     }
 }
 
+/// Whether there is more than fits into a page. If that cannot be said, the watch finds out why.
+async fn is_large<K: Resource + Clone + DeserializeOwned + Debug>(api: &Api<K>) -> bool {
+    let page = api.list_metadata(&ListParams::default().limit(PAGE)).await;
+    page.is_ok_and(|page| page.metadata.continue_.is_some_and(|rest| !rest.is_empty()))
+}
+
 /// Whether a server says that it does not stream what is there: it does not know how to ask for that, has it off, or
 /// has a store that is too old for it, which it finds out only then. Too much to do, or a version that is too old to
 /// go on from, says nothing of the kind.
@@ -139,6 +152,7 @@ mod tests {
     use crate::cluster;
 
     const LIST: &str = r#"{"kind":"TeamList","apiVersion":"v1","metadata":{"resourceVersion":"7"},"items":[{"metadata":{"name":"one"}}]}"#;
+    const MORE: &str = r#"{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"7","continue":"more"},"items":[]}"#;
     const OLD_ETCD: &str = r#"{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","message":"the required storage feature RequestWatchProgress is disabled","code":500}}"#;
     const BUSY: &str = r#"{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","message":"too many requests","code":429}}"#;
 
@@ -152,17 +166,19 @@ mod tests {
                     let mut asked = vec![0; 4096];
                     let length = client.read(&mut asked).await.unwrap_or_default();
                     let asked = String::from_utf8_lossy(&asked[..length]).into_owned();
+                    let list = if asked.contains("PartialObjectMetadata") { MORE } else { LIST };
                     let body = match (asked.contains("watch=true"), asked.contains("sendInitialEvents")) {
                         (true, true) if stream.is_empty() => String::new(),
                         (true, true) => format!("{:x}\r\n{stream}\n\r\n", stream.len() + 1),
                         (true, false) => String::new(),
-                        (false, _) => format!("{:x}\r\n{LIST}\r\n0\r\n\r\n", LIST.len()),
+                        (false, _) => format!("{:x}\r\n{list}\r\n0\r\n\r\n", list.len()),
                     };
-                    let head =
-                        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+                    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
                     let _ = client.write_all((head.to_owned() + &body).as_bytes()).await;
-                    // Until the client goes.
-                    let _ = client.read(&mut [0; 1]).await;
+                    if asked.contains("watch=true") {
+                        // Until the client goes.
+                        let _ = client.read(&mut [0; 1]).await;
+                    }
                 });
             }
         });
