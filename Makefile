@@ -11,9 +11,9 @@ test: ## Run every test, on a real API server, Gitea, Argo CD and External Secre
 quick: ## Run the tests that need no real parts, in seconds
 	cargo test
 
-bench: ## Measure kept against git and a bare API client, soak it, and let all around it fail (an hour and a half; nothing else should run)
+bench: ## Measure kept against git and a bare API client, soak it, and let all around it fail (two hours; nothing else should run)
 	go -C tests/parts run . build
-	cargo bench --features real-parts --bench orchestrator --bench apply --bench push --bench operator --bench failover --bench soak --bench chaos
+	cargo bench --features real-parts --bench orchestrator --bench apply --bench push --bench operator --bench failover --bench scale --bench soak --bench chaos
 
 dev: ## Run an API server and a Gitea to play with, until Ctrl-C
 	go -C tests/parts run . up --env $(CURDIR)/target/dev.env

@@ -16,15 +16,15 @@ use serde_json::{Value, json};
 use super::teams;
 
 /// How many calls are under way at a time.
-const IN_FLIGHT: usize = 32;
-const FINALIZER: &str = "bench.kept.integratn.tech/held";
+pub(super) const IN_FLIGHT: usize = 32;
+pub(super) const FINALIZER: &str = "bench.kept.integratn.tech/held";
 /// How often it is looked whether a team is Ready.
 const LOOK: Duration = Duration::from_millis(20);
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_mins(20);
+pub(super) const PATIENCE: Duration = Duration::from_mins(20);
 
 pub struct Cluster {
-    client: Client,
+    pub(super) client: Client,
     teams: ApiResource,
 }
 
@@ -135,7 +135,7 @@ impl Cluster {
         }
     }
 
-    fn object(&self, manifest: &str) -> (Api<DynamicObject>, DynamicObject) {
+    pub(super) fn object(&self, manifest: &str) -> (Api<DynamicObject>, DynamicObject) {
         let object: DynamicObject = serde_saphyr::from_str(manifest).expect("readable YAML");
         let types = object.types.as_ref().expect("a kind");
         let group = types.api_version.split('/').next().expect("a group");
@@ -204,7 +204,7 @@ pub fn writes(metrics: &str) -> usize {
 }
 
 /// Whether it is Ready as it is now, and not on its way out.
-fn is_settled(team: &DynamicObject) -> bool {
+pub(super) fn is_settled(team: &DynamicObject) -> bool {
     team.metadata.deletion_timestamp.is_none() && is_ready(team)
 }
 
@@ -218,7 +218,7 @@ fn is_ready(object: &DynamicObject) -> bool {
 }
 
 /// As much as kept says of a team.
-fn status() -> Value {
+pub(super) fn status() -> Value {
     let condition = |type_: &str| {
         json!({
             "type": type_,

@@ -1,7 +1,9 @@
 //! What the benchmarks share.
 
 pub mod cluster;
+pub mod everything;
 pub mod figures;
+pub mod fleet;
 pub mod git;
 pub mod operator;
 pub mod platform;

@@ -1,13 +1,25 @@
 //! The operator as a process.
 
-use std::fs::File;
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
 
 use super::process::memory;
 
+/// How often a program that starts is asked whether it listens.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// `kept run`, with the settings that it has without any. Dropping it stops it.
-pub struct Operator(Child);
+pub struct Operator {
+    process: Child,
+    log: PathBuf,
+    /// Where in the log its own lines begin.
+    begin: usize,
+}
 
 impl Operator {
     /// One that works at once, wherever that is.
@@ -17,7 +29,9 @@ impl Operator {
 
     /// One of several, as in a pod of this namespace and name.
     pub fn start_replica(kubeconfig: &str, log: &Path, namespace: &str, name: &str) -> Self {
+        let path = log.to_owned();
         let log = File::options().create(true).append(true).open(log).expect("a log");
+        let begin = fs::read(&path).expect("the log").len();
         let mut command = Command::new(env!("CARGO_BIN_EXE_kept"));
         command
             .arg("run")
@@ -27,21 +41,48 @@ impl Operator {
             .env("POD_NAME", name)
             .stdin(Stdio::null())
             .stderr(log);
-        Self(command.spawn().expect("kept runs"))
+        Self { process: command.spawn().expect("kept runs"), log: path, begin }
     }
 
     /// Whether it has not ended by itself.
     pub fn runs(&mut self) -> bool {
-        self.0.try_wait().expect("wait").is_none()
+        self.process.try_wait().expect("wait").is_none()
     }
 
     /// Ends it as a crash does.
     pub fn crash(mut self) {
-        self.0.kill().expect("kill");
+        self.process.kill().expect("kill");
+    }
+
+    /// What it serves at `/metrics`, once it does.
+    pub fn metrics(&self) -> String {
+        loop {
+            let log = fs::read(&self.log).expect("the log");
+            let log = String::from_utf8_lossy(&log[self.begin..]);
+            let line = log.lines().find_map(|line| line.split_once("serving /metrics")?.1.split_once("address="));
+            if let Some(mut stream) = line.and_then(|(_, address)| TcpStream::connect(address.trim()).ok()) {
+                write!(stream, "GET /metrics HTTP/1.1\r\nHost: kept\r\n\r\n").expect("asked");
+                let mut answer = String::new();
+                stream.read_to_string(&mut answer).expect("an answer");
+                return answer;
+            }
+            sleep(LOOK);
+        }
+    }
+
+    /// How many requests it has found to be as they should be, and how many there are of which it does not know yet
+    /// or that are not.
+    pub fn requests(&self) -> (usize, usize) {
+        let (mut ready, mut other) = (0, 0);
+        for line in self.metrics().lines().filter(|line| line.starts_with("kept_requests{")) {
+            let count: usize = line.rsplit(' ').next().and_then(|count| count.parse().ok()).expect("a count");
+            *(if line.contains("phase=\"ready\"") { &mut ready } else { &mut other }) += count;
+        }
+        (ready, other)
     }
 
     pub fn pid(&self) -> u32 {
-        self.0.id()
+        self.process.id()
     }
 
     /// `VmHWM` or `VmRSS`, in MiB.
@@ -55,6 +96,6 @@ impl Drop for Operator {
         if self.runs() {
             let _ = Command::new("kill").arg(self.pid().to_string()).status();
         }
-        let _ = self.0.wait();
+        let _ = self.process.wait();
     }
 }

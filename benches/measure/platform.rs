@@ -4,7 +4,7 @@
 use super::teams;
 
 /// Where all but teams are asked for.
-const NAMESPACE: &str = "platform-requests";
+pub(super) const NAMESPACE: &str = "platform-requests";
 
 /// All namespaces of these requests, as manifests.
 pub fn namespaces() -> String {
@@ -27,14 +27,14 @@ pub fn manifest(at: usize, edition: usize) -> String {
     )
 }
 
-fn project(name: &str, edition: usize) -> String {
+pub(super) fn project(name: &str, edition: usize) -> String {
     format!(
         "  name: {name}\n  description: Edition {edition}\n  sourceRepos: ['https://git.example.org/{name}/*']\n  \
          destinations: [{{name: vcluster-{name}, namespace: '*'}}]\n"
     )
 }
 
-fn application(name: &str, edition: usize) -> String {
+pub(super) fn application(name: &str, edition: usize) -> String {
     format!(
         "  name: {name}\n  project: {name}\n  \
          source: {{repoURL: 'https://charts.example.org', chart: {name}, targetRevision: 1.0.{edition}}}\n  \
@@ -50,6 +50,6 @@ fn vcluster(name: &str, edition: usize) -> String {
     )
 }
 
-fn part(name: &str, more: &str) -> String {
+pub(super) fn part(name: &str, more: &str) -> String {
     format!("  name: {name}\n  targetNamespace: vcluster-{name}\n  {more}\n")
 }

@@ -52,7 +52,7 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
         }
     };
     write(&object, &context, &api, &verdict).await?;
-    Ok(if verdict.is_good() { Action::await_change() } else { Action::requeue(objects::spread(LOOK, &object)) })
+    Ok(if verdict.is_good() { Action::await_change() } else { Action::requeue(objects::spread(LOOK, &*object)) })
 }
 
 /// Admits the destination to the landscape, and has its folders made.

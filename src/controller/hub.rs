@@ -234,13 +234,17 @@ impl Hub {
         let mut state = self.state();
         let gone: Vec<RequestKey> =
             state.known.peers.of_promise(promise.name()).filter(|key| !present.contains(key)).cloned().collect();
-        let news = state.arrived(PROMISE, promise.name());
+        let news = state.arrived(PROMISE, promise.name()) && state.is_settled_for(promise);
         drop(state);
         for key in &gone {
             self.part(key);
         }
         if news {
-            self.look_at_all();
+            // Those of the same group have waited for it.
+            let group = &promise.crd().spec.group;
+            let waited = promises::all().iter().filter(|other| other.crd().spec.group == *group);
+            let kinds: Vec<&str> = waited.map(|other| other.crd().spec.names.kind.as_str()).collect();
+            self.triggers.all(|kind| kinds.contains(&kind));
         }
     }
 
@@ -435,9 +439,11 @@ impl Hub {
         }
     }
 
-    /// Requests and destinations: what the landscape decides.
-    fn look_at_all(&self) {
-        self.triggers.all(|kind| kind != "GitStateStore");
+    /// Requests and destinations: what the landscape decides. As long as not all of that has been met, requests can
+    /// but wait: the last one that comes has them looked at.
+    fn look_at_all(&self, state: &State) {
+        let is_met = state.is_landscape_met();
+        self.triggers.all(|kind| kind == "Destination" || is_met && kind != "GitStateStore");
     }
 
     /// A store that may have been waiting to be unused.

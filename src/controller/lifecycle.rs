@@ -42,7 +42,7 @@ pub(super) struct Context {
 /// Brings one request a step further.
 pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, kube::Error> {
     let journeys = &context.hub.journeys;
-    journeys.taken_up(&key_of(&object, context.promise), &context.resource.kind, &object);
+    journeys.taken_up(&key_of(&*object, context.promise), &context.resource.kind, &object);
     let api = objects::api_for(&context.client, &context.resource, &object);
     if objects::is_leaving(&object) {
         return remove(&object, &context, &api).await;
@@ -73,7 +73,7 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
             let again = write(&object, &context, &api, &verdict, None).await?;
             Ok(match failure.retry() {
                 Retry::OnChange => again.map_or_else(Action::await_change, Action::requeue),
-                Retry::Recheck | Retry::Soon | Retry::Late => Action::requeue(objects::spread(RECHECK, &object)),
+                Retry::Recheck | Retry::Soon | Retry::Late => Action::requeue(objects::spread(RECHECK, &*object)),
             })
         }
         Step::Reached(progress) if context.is_unsettled(&progress) => Ok(Action::requeue(SETTLING)),
@@ -175,7 +175,7 @@ fn has_phase(object: &DynamicObject, phase: Phase) -> bool {
 }
 
 /// A request's name.
-pub(super) fn key_of(object: &DynamicObject, promise: &dyn Promise) -> RequestKey {
+pub(super) fn key_of(object: &impl ResourceExt, promise: &dyn Promise) -> RequestKey {
     RequestKey {
         namespace: object.namespace().unwrap_or_default(),
         promise: promise.name().to_owned(),

@@ -6,6 +6,7 @@ mod argocd;
 mod destinations;
 mod election;
 mod fenced;
+mod folded;
 mod hub;
 mod journeys;
 mod lease;
@@ -19,6 +20,7 @@ mod refusals;
 mod status;
 mod stores;
 mod story;
+mod stream;
 mod triggers;
 mod vitals;
 mod watch;
@@ -42,10 +44,12 @@ use crate::promises::{self, Promise};
 use crate::store::Fence;
 use crate::telemetry::{http, traces::Traces};
 use election::Election;
+use folded::Folded;
 use hub::Hub;
 use live::Live;
 use refusals::Refusals;
 use story::{Story, Told};
+use stream::Lists;
 use triggers::{Listener, Triggers};
 use vitals::Vitals;
 
@@ -73,9 +77,9 @@ impl Context {
 }
 
 /// What to do when the API server refused something.
-fn on_error<C>(object: Arc<DynamicObject>, error: &kube::Error, _: Arc<C>) -> Action {
+fn on_error<C>(object: Arc<Folded>, error: &kube::Error, _: Arc<C>) -> Action {
     tracing::debug!(%error, "trying again");
-    Action::requeue(if refusals::is_final(error) { objects::spread(API_RECHECK, &object) } else { API_RETRY })
+    Action::requeue(if refusals::is_final(error) { objects::spread(API_RECHECK, &*object) } else { API_RETRY })
 }
 
 /// Why the operator cannot run.
@@ -183,8 +187,9 @@ async fn operate(
         .collect();
 
     let triggers = Arc::new(triggers);
-    let live = settings.health.then(|| Live::start(&client, &settings, triggers.clone()));
-    let pushes = argocd::start(&client, &settings.argocd, live.as_ref());
+    let lists = Lists::default();
+    let live = settings.health.then(|| Live::start(&client, &lists, &settings, triggers.clone()));
+    let pushes = argocd::start(&client, &lists, &settings.argocd, live.as_ref());
     let (hub, mut answers) = Hub::new(settings, writer, triggers, pushes, live, &vitals, fence);
     hub.expect(names(&client, &store_kind, &vitals).await?, names(&client, &destination_kind, &vitals).await?);
     let bookkeeping = tokio::spawn({
@@ -199,7 +204,7 @@ async fn operate(
     vitals.meet(hub.clone(), bookkeeping.abort_handle());
     let story = Story::start(client.clone());
     let serving =
-        Serving { client: client.clone(), refusals: Refusals::new(story.clone()), vitals, stop: stop.clone() };
+        Serving { client: client.clone(), lists, refusals: Refusals::new(story.clone()), vitals, stop: stop.clone() };
     let context = |resource: &ApiResource| {
         let (hub, client, story) = (hub.clone(), client.clone(), story.clone());
         Context { hub, client, story, resource: resource.clone() }
@@ -243,9 +248,9 @@ async fn operate(
 }
 
 /// What a watch has to say.
-type Seen = Result<watcher::Event<DynamicObject>, watcher::Error>;
+type Seen = Result<watcher::Event<Folded>, watcher::Error>;
 /// What is there according to it.
-type Present = reflector::Store<DynamicObject>;
+type Present = reflector::Store<Folded>;
 
 /// Tells the hub which stores, or destinations, there are.
 fn only(hub: &Hub, what: &'static str, seen: &Seen, present: &Present) {
@@ -258,11 +263,11 @@ fn only(hub: &Hub, what: &'static str, seen: &Seen, present: &Present) {
 fn meet(hub: &Hub, promise: &'static dyn Promise, seen: &Seen, present: &Present) {
     match seen {
         Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
-            hub.meet(promise, &lifecycle::bare(&objects::unfold(object), promise));
+            hub.meet(promise, &lifecycle::bare(&object.unfold(&cluster::requests_of(promise)), promise));
         }
         Ok(watcher::Event::Delete(object)) => hub.part(&lifecycle::key_of(object, promise)),
         Ok(watcher::Event::InitDone) => {
-            hub.met(promise, &present.state().iter().map(|object| lifecycle::key_of(object, promise)).collect());
+            hub.met(promise, &present.state().iter().map(|object| lifecycle::key_of(&**object, promise)).collect());
         }
         Ok(watcher::Event::Init) => {}
         // A kind that is not installed has no requests.
@@ -280,6 +285,7 @@ fn meet(hub: &Hub, promise: &'static dyn Promise, seen: &Seen, present: &Present
 /// What every controller is run with.
 struct Serving<S> {
     client: Client,
+    lists: Lists,
     refusals: Arc<Refusals>,
     vitals: Arc<Vitals>,
     stop: S,
@@ -303,11 +309,14 @@ impl<S: Future<Output = ()> + Clone + Send + Sync + 'static> Serving<S> {
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
         let kind: Arc<str> = resource.kind.as_str().into();
         let (vitals, refusals) = (self.vitals.clone(), self.refusals.clone());
-        let store = reflector::store::Writer::new(resource.clone());
+        let of_kind = listener.kind.clone();
+        let store = reflector::store::Writer::new(of_kind.clone());
         let reader = store.as_reader();
-        let objects = watcher(api.clone(), watcher::Config::default())
+        let objects = self
+            .lists
+            .watch(api.clone())
             .default_backoff()
-            .modify(objects::fold)
+            .map(|seen| seen.map(folded::fold))
             .reflect(store)
             .inspect({
                 let (reader, vitals, kind, api) = (reader.clone(), vitals.clone(), kind.clone(), api.clone());
@@ -318,14 +327,14 @@ impl<S: Future<Output = ()> + Clone + Send + Sync + 'static> Serving<S> {
             })
             .applied_objects();
         let (one, all) = listener.streams();
-        Controller::for_stream_with(objects, reader, resource.clone())
+        Controller::for_stream_with(objects, reader, of_kind)
             .with_config(Config::default().concurrency(CONCURRENCY))
             .reconcile_on(one)
             .reconcile_all_on(all)
             .graceful_shutdown_on(self.stop.clone())
             .run(
                 move |object, context| {
-                    let object = Arc::new(objects::unfold(&object));
+                    let object = Arc::new(object.unfold(&resource));
                     let work = reconcile(object.clone(), context);
                     vitals.clone().measure(kind.clone(), refusals.clone().mind(resource.clone(), object, work))
                 },

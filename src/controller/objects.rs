@@ -13,8 +13,6 @@ use crate::values::Timestamp;
 pub(super) const FINALIZER: &str = "kept.integratn.tech/cleanup";
 /// Set to `true` on an object that is being deleted: let it go without cleaning up.
 pub(super) const ABANDON: &str = "kept.integratn.tech/abandon";
-/// Where `kubectl apply` keeps a second copy of the whole object.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Kratix's finalizers begin so; kept does their work once it serves an object.
 const KRATIX: &str = "kratix.io/";
 
@@ -149,24 +147,9 @@ fn clear(current: &Value, wanted: &mut Value) {
 }
 
 /// Spreads waits so that many objects do not come back at once: 90 % to 110 %.
-pub(super) fn spread(wait: Duration, object: &DynamicObject) -> Duration {
+pub(super) fn spread(wait: Duration, object: &impl ResourceExt) -> Duration {
     let salt = object.uid().unwrap_or_default().bytes().fold(0_u32, |a, b| a.wrapping_mul(31).wrapping_add(b.into()));
     wait.mul_f64(0.9 + 0.2 * f64::from(salt % 1000) / 1000.0)
-}
-
-/// Makes an object small enough to have ten thousand of them at hand: as text it takes a fifth of the memory
-/// that a tree of values does, and what other tools noted of it is not needed at all.
-pub(super) fn fold(object: &mut DynamicObject) {
-    object.managed_fields_mut().clear();
-    object.annotations_mut().remove(LAST_APPLIED);
-    object.data = Value::String(object.data.to_string());
-}
-
-/// A folded object as it was.
-pub(super) fn unfold(object: &DynamicObject) -> DynamicObject {
-    let data = object.data.as_str().and_then(|text| serde_json::from_str(text).ok());
-    let (types, metadata) = (object.types.clone(), object.metadata.clone());
-    DynamicObject { types, metadata, data: data.unwrap_or_else(|| object.data.clone()) }
 }
 
 /// The object as plain data, as the API server sent it.

@@ -65,7 +65,7 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
         verdict = Verdict::bad("InUse", in_use(&users, &verdict));
     }
     write(&object, &context, &api, &verdict, Some(&store)).await?;
-    Ok(Action::requeue(objects::spread(wait, &object)))
+    Ok(Action::requeue(objects::spread(wait, &*object)))
 }
 
 /// The destinations that name a store. Asked of the API server: after a start the hub has not met them all.

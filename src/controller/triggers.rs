@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use futures::Stream;
-use kube::api::{ApiResource, DynamicObject};
+use kube::api::ApiResource;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{broadcast, mpsc};
 
+use super::folded::{Folded, Kind};
 use crate::promises;
 use crate::values::RequestKey;
 
@@ -15,8 +16,8 @@ const PENDING: usize = 16;
 
 /// One controller's inbox.
 struct Inbox {
-    resource: ApiResource,
-    one: mpsc::UnboundedSender<ObjectRef<DynamicObject>>,
+    kind: Kind,
+    one: mpsc::UnboundedSender<ObjectRef<Folded>>,
     all: broadcast::Sender<()>,
 }
 
@@ -28,8 +29,10 @@ pub(super) struct Triggers {
 
 /// What a controller listens to.
 pub(super) struct Listener {
+    /// Of which kind these are.
+    pub(super) kind: Kind,
     /// Objects to look at.
-    pub(super) one: mpsc::UnboundedReceiver<ObjectRef<DynamicObject>>,
+    pub(super) one: mpsc::UnboundedReceiver<ObjectRef<Folded>>,
     /// Signals to look at all objects.
     pub(super) all: broadcast::Receiver<()>,
 }
@@ -39,14 +42,15 @@ impl Triggers {
     pub(super) fn register(&mut self, resource: &ApiResource) -> Listener {
         let (one, one_rx) = mpsc::unbounded_channel();
         let (all, all_rx) = broadcast::channel(PENDING);
-        self.inboxes.insert(resource.kind.clone(), Inbox { resource: resource.clone(), one, all });
-        Listener { one: one_rx, all: all_rx }
+        let kind = Kind::new(resource.clone());
+        self.inboxes.insert(resource.kind.clone(), Inbox { kind: kind.clone(), one, all });
+        Listener { kind, one: one_rx, all: all_rx }
     }
 
     /// Has one object looked at. A controller that has stopped does not listen, and need not.
     pub(super) fn one(&self, kind: &str, namespace: Option<&str>, name: &str) {
         if let Some(inbox) = self.inboxes.get(kind) {
-            let mut object = ObjectRef::new_with(name, inbox.resource.clone());
+            let mut object = ObjectRef::new_with(name, inbox.kind.clone());
             object.namespace = namespace.map(str::to_owned);
             let _ = inbox.one.send(object);
         }
@@ -73,7 +77,7 @@ impl Listener {
     /// As the streams that kube's controllers take.
     pub(super) fn streams(
         self,
-    ) -> (impl Stream<Item = ObjectRef<DynamicObject>> + Send + 'static, impl Stream<Item = ()> + Send + 'static) {
+    ) -> (impl Stream<Item = ObjectRef<Folded>> + Send + 'static, impl Stream<Item = ()> + Send + 'static) {
         let one = futures::stream::unfold(self.one, |mut rx| async move { rx.recv().await.map(|o| (o, rx)) });
         let all = futures::stream::unfold(self.all, |mut rx| async move {
             match rx.recv().await {

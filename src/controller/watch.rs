@@ -13,12 +13,12 @@ use kube::core::{DynamicResourceScope, Resource};
 use kube::runtime::{WatchStreamExt, watcher};
 use serde::de::DeserializeOwned;
 
+use super::stream::Lists;
+
 /// How often it is looked whether the kind has come, or the right to watch it.
 const LOOK: Duration = Duration::from_secs(15);
 /// How often a kind that was there has to be missed until it is taken to be gone.
 const MISSES: u32 = 4;
-/// Objects that the API server hands out at once: they may be large.
-const PAGE: u32 = 100;
 
 /// What is watched where.
 #[derive(Clone, Debug)]
@@ -62,7 +62,7 @@ pub(super) trait Hear<K>: Send {
 }
 
 /// Watches, as long as somebody listens.
-pub(super) async fn follow<K>(client: Client, place: Place, mut ear: impl Hear<K>)
+pub(super) async fn follow<K>(client: Client, lists: Lists, place: Place, mut ear: impl Hear<K>)
 where
     K: Resource<DynamicType = ApiResource, Scope = DynamicResourceScope>
         + DeserializeOwned
@@ -79,7 +79,7 @@ where
                 Some(namespace) => Api::namespaced_with(client.clone(), namespace, &place.resource),
                 None => Api::all_with(client.clone(), &place.resource),
             };
-            let mut events = pin!(watcher(api, watcher::Config::default().page_size(PAGE)).default_backoff());
+            let mut events = pin!(lists.watch(api).default_backoff());
             while let Some(event) = events.next().await {
                 let heard = match event {
                     Ok(watcher::Event::Init) => Heard::Begin,

@@ -68,9 +68,14 @@ impl Peers {
         peer.offers.iter().filter_map(|claim| self.asking.get(claim)).flatten().cloned().collect()
     }
 
+    /// The requests that are there.
+    pub fn all(&self) -> impl Iterator<Item = &RequestKey> {
+        self.all.keys()
+    }
+
     /// The requests of a promise that are there.
     pub fn of_promise<'a>(&'a self, promise: &'a str) -> impl Iterator<Item = &'a RequestKey> {
-        self.all.keys().filter(move |request| request.promise == promise)
+        self.all().filter(move |request| request.promise == promise)
     }
 
     /// What a request that is there offers and asks.

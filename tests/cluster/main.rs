@@ -37,6 +37,7 @@ mod git;
 mod health;
 mod kubeconfig;
 mod life;
+mod lists;
 mod looking;
 mod manifests;
 mod migrating;

@@ -27,7 +27,7 @@ type kubernetes struct {
 	servers    []*server // in the order they need each other
 }
 
-func newKubernetes(dir string, ca *authority, programs map[string]string, ports []int) (*kubernetes, error) {
+func newKubernetes(dir string, ca *authority, programs map[string]string, gates string, ports []int) (*kubernetes, error) {
 	k := &kubernetes{
 		dir:        dir,
 		ca:         ca,
@@ -42,7 +42,7 @@ func newKubernetes(dir string, ca *authority, programs map[string]string, ports 
 	etcdURL := fmt.Sprintf("http://127.0.0.1:%d", ports[0])
 	k.servers = []*server{
 		k.etcd(etcdURL),
-		k.apiServer(etcdURL, ports[1]),
+		k.apiServer(etcdURL, gates, ports[1]),
 		k.controllerManager(ports[2]),
 	}
 	return k, nil
@@ -105,7 +105,7 @@ func (k *kubernetes) etcd(url string) *server {
 	})
 }
 
-func (k *kubernetes) apiServer(etcdURL string, port int) *server {
+func (k *kubernetes) apiServer(etcdURL, gates string, port int) *server {
 	return k.server("apiserver", "kube-apiserver", []string{
 		"--etcd-servers=" + etcdURL,
 		"--bind-address=127.0.0.1",
@@ -129,6 +129,7 @@ func (k *kubernetes) apiServer(etcdURL string, port int) *server {
 		"--max-mutating-requests-inflight=3000",
 		// Without it, a stop waits for all watches to be ended by those who watch.
 		"--shutdown-watch-termination-grace-period=1s",
+		"--feature-gates=" + gates,
 	}, func(ctx context.Context) error {
 		return k.answersOK(ctx, k.url+"/readyz")
 	})

@@ -20,7 +20,7 @@ const usage = `usage: parts COMMAND
                             etcd, kube-apiserver, kube-controller-manager,
                             kubectl, gitea, readers, helm, eso, argocd-...; or
                             a folder: argocd-crds, eso-crds, vcluster-chart
-  up [--eso] [--argocd] [--dir DIR] [--keep] [--env FILE]
+  up [--eso] [--argocd] [--feature-gates FEATURES] [--dir DIR] [--keep] [--env FILE]
                             run all servers until stdin ends or Ctrl-C
 `
 
@@ -44,6 +44,7 @@ func main() {
 		flags.BoolVar(&o.eso, "eso", false, "also run the External Secrets Operator and a 1Password Connect server")
 		flags.BoolVar(&o.argocd, "argocd", false, "also run Argo CD's controllers and its repo server")
 		flags.DurationVar(&o.lag, "connect-lag", 300*time.Millisecond, "have reads of the Connect server see a write only after this `TIME`")
+		flags.StringVar(&o.gates, "feature-gates", "", "have the API server turn its `FEATURES` on or off: WatchList=false")
 		flags.StringVar(&o.dir, "dir", "", "run in `DIR`, new or empty, and leave it in place at the end (default: a temporary directory)")
 		flags.BoolVar(&o.keep, "keep", false, "do not remove the temporary directory at the end")
 		flags.StringVar(&o.env, "env", "", "write a `FILE` for shells to read: KUBECONFIG, PATH, GITEA_URL, GITEA_USER, GITEA_PASSWORD, OP_CONNECT_HOST, OP_CONNECT_TOKEN")

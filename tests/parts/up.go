@@ -27,6 +27,7 @@ type upOptions struct {
 	eso    bool
 	argocd bool
 	lag    time.Duration // of the Connect server
+	gates  string        // of the API server
 	dir    string
 	keep   bool
 	env    string
@@ -181,7 +182,7 @@ func startOnce(ctx context.Context, dir string, o upOptions, built builds) (*pla
 	if err != nil {
 		return nil, fmt.Errorf("making a CA: %w", err)
 	}
-	k, err := newKubernetes(filepath.Join(dir, "kubernetes"), ca, built.kubernetes, ports[:3])
+	k, err := newKubernetes(filepath.Join(dir, "kubernetes"), ca, built.kubernetes, o.gates, ports[:3])
 	if err != nil {
 		return nil, err
 	}

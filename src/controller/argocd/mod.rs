@@ -28,6 +28,7 @@ use self::board::{Board, Seen, Target};
 use self::ear::Ear;
 use self::kinds::{Kind, Reader};
 use super::live::Live;
+use super::stream::Lists;
 use super::watch::{Place, follow};
 use crate::config::ArgocdSettings;
 
@@ -48,7 +49,12 @@ pub(super) type Pushes = mpsc::UnboundedSender<Push>;
 
 /// Begins to watch. From then on `live` hears of Applications, and whoever reads what was pushed is told, until there
 /// is nobody any more who could say that something was; nothing for those to say it to, if the settings say so.
-pub(super) fn start(client: &Client, settings: &ArgocdSettings, live: Option<&Arc<Live>>) -> Option<Pushes> {
+pub(super) fn start(
+    client: &Client,
+    lists: &Lists,
+    settings: &ArgocdSettings,
+    live: Option<&Arc<Live>>,
+) -> Option<Pushes> {
     let namespaces: BTreeSet<&String> = settings.namespaces.iter().collect();
     let said: Vec<_> = namespaces.iter().map(|_| Arc::new(AtomicBool::default())).collect();
     // Who makes Applications is told before these are.
@@ -65,7 +71,7 @@ pub(super) fn start(client: &Client, settings: &ArgocdSettings, live: Option<&Ar
         };
         let live = live.filter(|_| kind == Kind::Application).map(|live| live.ear(namespace));
         let board = settings.notify.then(|| send.clone());
-        tokio::spawn(follow::<Reader>(client.clone(), place, Ear { kind, number, board, live }));
+        tokio::spawn(follow::<Reader>(client.clone(), lists.clone(), place, Ear { kind, number, board, live }));
         watched.push((kind, namespace.clone()));
     }
     settings.notify.then(|| {

@@ -73,7 +73,7 @@ impl Hub {
                 writer.set_access(access.clone());
                 *old = access;
                 state.hurry(&store.branch.remote);
-                self.look_at_all();
+                self.look_at_all(&state);
             }
             return Ok(writer);
         }
@@ -124,7 +124,7 @@ impl Hub {
             state.hurry(&site.branch.remote);
         }
         if first || better || before != Some(store) || matches!((&was, &usable), (Some(Usable::Yes), Usable::No(..))) {
-            self.look_at_all();
+            self.look_at_all(&state);
         }
         if let Usable::No(error, since) = usable {
             if !matches!(was, Some(Usable::No(..))) {
@@ -156,7 +156,7 @@ impl Hub {
         state.arrived("store", name);
         state.landscape.stores.remove(name);
         state.usable.remove(name);
-        self.look_at_all();
+        self.look_at_all(&state);
     }
 
     /// Whether the records of a store's site have been read.
@@ -173,9 +173,9 @@ impl Hub {
         if let Some(before) = before.as_ref().filter(|before| before.store != destination.store) {
             self.look_at_store(&before.store);
         }
-        if last || before != Some(destination) {
+        if last || before != Some(destination) && state.is_landscape_met() {
             // Others may overlap with it, or no longer.
-            self.look_at_all();
+            self.look_at_all(&state);
         }
     }
 
@@ -187,8 +187,8 @@ impl Hub {
         if let Some(before) = &before {
             self.look_at_store(&before.store);
         }
-        if before.is_some() || last {
-            self.look_at_all();
+        if last || before.is_some() && state.is_landscape_met() {
+            self.look_at_all(&state);
         }
     }
 
@@ -204,7 +204,7 @@ impl Hub {
         for progress in state.requests.values_mut() {
             progress.hurry();
         }
-        self.look_at_all();
+        self.look_at_all(&state);
     }
 
     /// Whether files are on their way to a destination.

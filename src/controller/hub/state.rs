@@ -63,6 +63,11 @@ impl State {
         !self.expected.iter().any(|(what, name)| *what != PROMISE || related(name))
     }
 
+    /// Whether every store and destination has been looked at once: before that no request is placed.
+    pub(super) fn is_landscape_met(&self) -> bool {
+        self.expected.iter().all(|(what, _)| *what == PROMISE)
+    }
+
     /// Whether a store was found to be in order when it was last looked at.
     pub(super) fn is_usable(&self, store: &str) -> bool {
         matches!(self.usable.get(store), Some(Usable::Yes))
@@ -70,7 +75,7 @@ impl State {
 
     /// Something that was expected has been looked at; true if requests may have waited for it alone.
     pub(super) fn arrived(&mut self, what: &'static str, name: &str) -> bool {
-        self.expected.remove(&(what, name.to_owned())) && self.expected.iter().all(|(what, _)| *what == PROMISE)
+        self.expected.remove(&(what, name.to_owned())) && self.is_landscape_met()
     }
 
     /// A request with files at a destination that is being deleted waits until that is dealt with.

@@ -61,15 +61,21 @@ impl Hub {
                 Stage::Done(_) | Stage::Failed(_) => {}
             }
         }
+        let mut all: BTreeMap<&str, usize> = BTreeMap::new();
+        for key in state.known.peers.all() {
+            *all.entry(&key.promise).or_default() += 1;
+        }
+        let (mut superseded, mut failed): (BTreeMap<&str, usize>, BTreeMap<&str, usize>) = Default::default();
+        for (key, reason) in &state.unready {
+            let said = if *reason == SUPERSEDED_BY { &mut superseded } else { &mut failed };
+            *said.entry(&key.promise).or_default() += 1;
+        }
         let mut requests = Vec::new();
         for promise in promises::all() {
             let (name, kind) = (promise.name(), &promise.crd().spec.names.kind);
-            let all = state.known.peers.of_promise(name).count();
-            let said = || state.unready.iter().filter(|(key, _)| key.promise == name);
-            let superseded = said().filter(|(_, reason)| **reason == SUPERSEDED_BY).count();
-            let failed = said().count() - superseded;
-            let ready = done.get(name).copied().unwrap_or_default();
-            let pending = all.saturating_sub(ready + failed + superseded);
+            let of = |counts: &BTreeMap<&str, usize>| counts.get(name).copied().unwrap_or_default();
+            let (ready, failed, superseded) = (of(&done), of(&failed), of(&superseded));
+            let pending = of(&all).saturating_sub(ready + failed + superseded);
             let phases = [("ready", ready), ("failed", failed), ("superseded", superseded), ("pending", pending)];
             requests.extend(phases.map(|(phase, number)| (kind.clone(), phase, number)));
         }

@@ -22,6 +22,7 @@ use tokio::time::sleep;
 
 use self::board::{Board, Scope, Sight};
 use self::report::{Pod, Volume};
+use super::stream::Lists;
 use super::triggers::Triggers;
 use super::watch::{self, Hear, Heard, Place};
 use crate::config::Settings;
@@ -45,7 +46,7 @@ pub(super) struct Live {
 
 impl Live {
     /// Begins to watch all but Applications, which others watch as well: [`Live::ear`] is for them.
-    pub(super) fn start(client: &Client, settings: &Settings, triggers: Arc<Triggers>) -> Arc<Self> {
+    pub(super) fn start(client: &Client, lists: &Lists, settings: &Settings, triggers: Arc<Triggers>) -> Arc<Self> {
         let (concerned, waiting) = mpsc::unbounded_channel();
         tokio::spawn(pass_on(waiting, triggers));
         let live = Arc::new(Self { board: Mutex::default(), concerned });
@@ -53,20 +54,32 @@ impl Live {
         for namespace in namespaces {
             live.board().expect((Kind::Observed(ObservedKind::Application), Some(namespace.clone())));
             let projects = resource(ObservedKind::AppProject, "v1alpha1", "appprojects");
-            live.watch::<DynamicObject>(client, Kind::Observed(ObservedKind::AppProject), projects, Some(namespace));
+            live.watch::<DynamicObject>(
+                client,
+                lists,
+                Kind::Observed(ObservedKind::AppProject),
+                projects,
+                Some(namespace),
+            );
         }
         let external = resource(ObservedKind::ExternalSecret, "v1", "externalsecrets");
-        live.watch::<DynamicObject>(client, Kind::Observed(ObservedKind::ExternalSecret), external, None);
+        live.watch::<DynamicObject>(client, lists, Kind::Observed(ObservedKind::ExternalSecret), external, None);
         let push = resource(ObservedKind::PushSecret, "v1alpha1", "pushsecrets");
-        live.watch::<DynamicObject>(client, Kind::Observed(ObservedKind::PushSecret), push, None);
+        live.watch::<DynamicObject>(client, lists, Kind::Observed(ObservedKind::PushSecret), push, None);
         let core = |kind, plural| ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("", "v1", kind), plural);
-        live.watch::<Pod>(client, Kind::Pod, core("Pod", "pods"), None);
-        live.watch::<Volume>(client, Kind::Volume, core("PersistentVolume", "persistentvolumes"), None);
+        live.watch::<Pod>(client, lists, Kind::Pod, core("Pod", "pods"), None);
+        live.watch::<Volume>(client, lists, Kind::Volume, core("PersistentVolume", "persistentvolumes"), None);
         live
     }
 
-    fn watch<K>(self: &Arc<Self>, client: &Client, kind: Kind, resource: ApiResource, namespace: Option<&String>)
-    where
+    fn watch<K>(
+        self: &Arc<Self>,
+        client: &Client,
+        lists: &Lists,
+        kind: Kind,
+        resource: ApiResource,
+        namespace: Option<&String>,
+    ) where
         K: Watched + Resource<DynamicType = ApiResource, Scope = DynamicResourceScope>,
         K: DeserializeOwned + Clone + std::fmt::Debug + Send + Sync + 'static,
     {
@@ -75,7 +88,7 @@ impl Live {
             Place { resource, namespace: namespace.clone(), refused: REFUSED, said: Arc::new(AtomicBool::default()) };
         self.board().expect((kind, namespace.clone()));
         let ear = Ear { live: self.clone(), scope: (kind, namespace) };
-        tokio::spawn(watch::follow::<K>(client.clone(), place, ear));
+        tokio::spawn(watch::follow::<K>(client.clone(), lists.clone(), place, ear));
     }
 
     /// Who listens to a watch of Applications in a namespace.
