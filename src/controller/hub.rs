@@ -20,7 +20,7 @@ use super::triggers::Triggers;
 use crate::config::Settings;
 use crate::error::Explain;
 use crate::known::{KnownPlace, Peer, Site};
-use crate::manifest::Claim;
+use crate::manifest::{Claim, Observed};
 use crate::placement::Branch;
 use crate::promises::{self, Promise, Request};
 use crate::store::writer::{Event, Ticket, Writer};
@@ -113,6 +113,21 @@ impl Hub {
                 Step::Refused(failure)
             }
         }
+    }
+
+    /// What there is to look at for a request as it stands; nothing is asked for. None while that cannot be known.
+    pub(super) fn observed(
+        &self,
+        promise: &dyn Promise,
+        request: &Request,
+        recorded: Vec<KnownPlace>,
+    ) -> Option<Observed> {
+        let mut state = self.state();
+        if !state.is_settled_for(promise) {
+            return None;
+        }
+        state.recall(&request.key, recorded);
+        street::desire(promise, request, self.view(&state)).ok().map(|desired| desired.observed)
     }
 
     /// Removes everything of a request, and says how far that has come.

@@ -142,7 +142,7 @@ pub(in crate::controller) fn of_vcluster(sight: &Sight, since: Option<Timestamp>
     let fields = [("phase", json!(phase)), ("message", json!(cut(&message))), ("health", health)];
     let vital = Vcluster {
         phase: phase.name(),
-        is_ready: phase == Phase::Ready,
+        is_ready: (phase != Phase::Unknown).then_some(phase == Phase::Ready),
         pods: pods.map(|count| (count.ready, count.total)),
         argocd: seen.map(|application| (application.is_synced(), application.is_healthy())),
         applications: members.map(|count| (count.ready, count.total)),

@@ -247,6 +247,12 @@ fn what_cannot_be_seen_is_left_out() {
     let health = judge(&board);
     assert!(health.verdict.is_none(), "{health:?}");
     assert_eq!((&health.fields["phase"], &health.fields["health"]), (&json!("Unknown"), &Value::Null));
+    let metrics = health.vcluster.expect("one");
+    assert_eq!(
+        (metrics.is_ready, metrics.pods, metrics.argocd),
+        (None, None, None),
+        "nobody knows, so nothing is said"
+    );
     assert_eq!(condition(&board, "PodsReady"), None);
 
     // No External Secrets Operator.
