@@ -10,7 +10,7 @@ use kube::{Client, Resource, ResourceExt};
 use serde_json::{Value, json};
 
 use super::hub::{Hub, Step};
-use super::live::health::{self, Health, Sight};
+use super::live::health::{self, Health};
 use super::places::{fitting, places, places_of, recorded, standing};
 use super::progress::{Progress, Stage};
 use super::status::{ON_PAUSE, Verdict, condition_of, conditions, cut, paused};
@@ -310,12 +310,8 @@ impl Context {
     ) -> Health {
         let homes: Vec<_> = places.iter().map(|place| (place.repository.clone(), place.branch.clone())).collect();
         let is_leaving = objects::is_leaving(object);
-        let sight = match (&self.hub.live, observed) {
-            (None, _) => Some(Sight::default()),
-            (Some(live), Some(observed)) if !is_leaving => Some(live.observe(key, observed, &homes)),
-            // It is refused, edited while it is paused, or leaving, and what was there still runs.
-            (Some(live), _) => live.glance(key, &homes),
-        };
+        // Where it is refused, edited while it is paused, or leaving, what was there still runs.
+        let sight = self.hub.sight(key, observed.filter(|_| !is_leaving), &homes);
         let is_vcluster = self.promise.makes_vcluster();
         let mut health = match sight {
             Some(sight) if is_vcluster => health::of_vcluster(&sight, since(object), Timestamp::now()),

@@ -309,8 +309,10 @@ impl<S: Future<Output = ()> + Clone + Send + Sync + 'static> Serving<S> {
             .reflect(store)
             .inspect({
                 let (reader, vitals, kind, api) = (reader.clone(), vitals.clone(), kind.clone(), api.clone());
+                let refusals = refusals.clone();
                 move |event| {
                     vitals.saw(&kind, &api, event);
+                    refusals.heed(&kind, event, &reader);
                     observe(event, &reader);
                 }
             })

@@ -25,7 +25,7 @@ impl Hub {
         self.said(kind, verdict);
         let mut state = self.state();
         // Of one that is gone its last reconcile may still speak.
-        if verdict.is_good() || state.known.peers.get(request).is_none() {
+        if verdict.is_good() || state.is_gone(request) {
             state.unready.remove(request);
         } else {
             state.unready.insert(request.clone(), verdict.reason);
@@ -44,7 +44,7 @@ impl Hub {
         if let (Some(is_ready), Some(progress)) = (is_ready, state.requests.get_mut(request)) {
             progress.is_ready = Some(is_ready);
         }
-        if let Some(vcluster) = vcluster.filter(|_| state.known.peers.get(request).is_some()) {
+        if let Some(vcluster) = vcluster.filter(|_| !state.is_gone(request)) {
             state.vclusters.insert(request.clone(), vcluster);
         }
     }
