@@ -61,7 +61,9 @@ impl Election {
         loop {
             match &*self.stages.borrow_and_update() {
                 Stage::Unknown(trouble) => {
-                    vitals.stand_by(Some(Err(trouble.clone().unwrap_or_else(|| "has not been read yet".to_owned()))));
+                    vitals.stand_by(Some(Err(trouble
+                        .clone()
+                        .unwrap_or_else(|| "the lease has not been read yet".to_owned()))));
                 }
                 Stage::StandingBy(why) => vitals.stand_by(Some(Ok(why.clone()))),
                 Stage::Leading => break,
