@@ -33,7 +33,9 @@ pub(super) fn is_wanted(settings: &LeaderElection) -> bool {
 
 impl Election {
     /// Becomes a candidate.
-    pub(super) fn start(settings: LeaderElection, config: Config, fence: Fence) -> Result<Self, Error> {
+    pub(super) fn start(settings: LeaderElection, mut config: Config, fence: Fence) -> Result<Self, Error> {
+        // It has times of its own by which it tries again.
+        config.default_retry = false;
         let namespace = settings.namespace.clone().or_else(pods_namespace);
         let namespace = namespace.unwrap_or_else(|| config.default_namespace.clone());
         let (stage, stages) = watch::channel(Stage::Unknown(None));
