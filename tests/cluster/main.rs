@@ -53,4 +53,5 @@ mod support;
 mod vault;
 mod vclusters;
 mod wires;
+mod words;
 mod writers;

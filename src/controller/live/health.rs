@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-pub(in crate::controller) use super::board::Sight;
-use super::board::{Cluster, Count, Look};
 use super::report::{Application, Id, Secret};
+pub(in crate::controller) use super::sight::Sight;
+use super::sight::{Cluster, Count, Look};
 use crate::api::status::Phase;
 use crate::api::status::condition::{ARGO_SYNCED, CLUSTER_REGISTERED, KUBECONFIG_AVAILABLE, PODS_READY};
 use crate::controller::status::{Verdict, cut};
