@@ -1,4 +1,5 @@
-//! Of a request that is gone nothing is remembered, whatever its last reconcile has still to say.
+//! What is remembered of requests, and counted; of those that are gone nothing, whatever a last reconcile has still to
+//! say.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -59,8 +60,8 @@ fn reconcile(hub: &Hub, promise: &dyn Promise, request: &Request) {
     hub.answered(Event { branch, id: 0, change, outcome: Err(store::Error::Conflict("another's".into())) });
 }
 
-#[tokio::test]
-async fn of_a_request_that_is_gone_nothing_is_kept() {
+/// A hub that has met all requests there are: none.
+fn hub() -> Arc<Hub> {
     let client = Client::try_from(Config::new("http://127.0.0.1:1".parse().expect("an address"))).expect("a client");
     let triggers = Arc::new(Triggers::default());
     let live = Live::start(&client, &Settings::default(), triggers.clone());
@@ -69,14 +70,26 @@ async fn of_a_request_that_is_gone_nothing_is_kept() {
     for promise in promises::all() {
         hub.met(*promise, &HashSet::new());
     }
-    let team = *promises::all().iter().find(|promise| promise.name() == "team").expect("teams");
+    hub
+}
+
+fn team() -> &'static dyn Promise {
+    *promises::all().iter().find(|promise| promise.name() == "team").expect("teams")
+}
+
+fn request() -> Request {
     let object = json!({
         "apiVersion": "platform.kratix.io/v1alpha1",
         "kind": "Team",
         "metadata": {"name": "one", "namespace": "default", "uid": "u"},
         "spec": {"id": "one", "name": "One"},
     });
-    let request = team.request(&object, None).expect("a team");
+    team().request(&object, None).expect("a team")
+}
+
+#[tokio::test]
+async fn of_a_request_that_is_gone_nothing_is_kept() {
+    let (hub, team, request) = (hub(), team(), request());
     let key = &request.key;
     let all = ["progress", "comparing", "contested", "lingering", "unready", "vcluster", "wish"];
 
@@ -99,4 +112,29 @@ async fn of_a_request_that_is_gone_nothing_is_kept() {
     reconcile(&hub, team, &request);
     hub.forget(key);
     assert_eq!(remembered(&hub, key), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_request_is_counted_by_what_its_status_says() {
+    let (hub, team, request) = (hub(), team(), request());
+    let counted = || {
+        let requests = hub.snapshot().requests.into_iter();
+        let counted: Vec<_> = requests.filter(|(kind, _, count)| kind == "Team" && *count > 0).collect();
+        counted.into_iter().map(|(_, phase, count)| (phase, count)).collect::<Vec<_>>()
+    };
+    let said = |committed: &Verdict, is_ready: bool| {
+        hub.said_of(&request.key, "Team", committed);
+        hub.fares(&request.key, Some(is_ready), None);
+        counted()
+    };
+    hub.meet(team, &request);
+    assert_eq!(counted(), [("pending", 1)]);
+    // What the remotes have to do is over: there is nothing to do.
+    hub.remove(team, &request, None, Vec::new());
+    assert_eq!(counted(), [("pending", 1)], "its status does not say so yet");
+    let committed = Verdict::good("Committed", "");
+    assert_eq!(said(&committed, false), [("committed", 1)], "it is not healthy");
+    assert_eq!(said(&committed, true), [("ready", 1)]);
+    assert_eq!(said(&Verdict::bad("PushRejected", ""), false), [("failed", 1)]);
+    assert_eq!(said(&Verdict::bad("SupersededBy", ""), false), [("superseded", 1)]);
 }
