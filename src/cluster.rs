@@ -1,18 +1,41 @@
-//! What the operator and the command line both ask of a cluster: how its kinds are reached, who it is, and the
+//! What the operator and the command line both ask of a cluster: how it and its kinds are reached, who it is, and the
 //! Secrets that stores name. It only reads.
 
 use std::collections::BTreeMap;
 
+use hyper::Request;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::api::{Api, ApiResource};
+use kube::client::retry::RetryPolicy;
+use kube::client::{Body, ClientBuilder};
 use kube::core::GroupVersionKind;
-use kube::{Client, ResourceExt};
+use kube::{Client, Config, ResourceExt};
+use tower::BoxError;
+use tower::buffer::BufferLayer;
+use tower::filter::FilterLayer;
+use tower::retry::RetryLayer;
 
 use crate::api;
 use crate::placement::SecretName;
 use crate::promises::Promise;
 use crate::store;
+
+/// Calls that wait for their turn.
+const WAITING: usize = 1024;
+
+/// A client that asks an API server which is busy (429, 503, 504) three times more, within four seconds. `kube`'s own
+/// policy goes on for minutes, or for as long as the server asks for: whoever waits for a call could not say meanwhile
+/// what is wrong, and comes back to it later in any case. Every try goes through `gate`.
+pub fn client(
+    mut config: Config,
+    gate: impl Fn(Request<Body>) -> Result<Request<Body>, BoxError> + Clone + Send + 'static,
+) -> Result<Client, kube::Error> {
+    config.default_retry = false;
+    let client = ClientBuilder::try_from(config)?.with_layer(&FilterLayer::new(gate));
+    // A call can only be made again through what can be cloned, as a buffer can.
+    Ok(client.with_layer(&BufferLayer::new(WAITING)).with_layer(&RetryLayer::new(RetryPolicy::default())).build())
+}
 
 /// A kind of kept's own, such as `GitStateStore`.
 pub fn resource(kind: &str, plural: &str) -> ApiResource {

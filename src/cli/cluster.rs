@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 use super::args::ClusterArgs;
 use super::input::{Input, Object, served};
 use super::open::Fetched;
-use crate::cluster::{requests_of, resource, secret};
+use crate::cluster::{self, requests_of, resource, secret};
 use crate::placement::StateStore;
 use crate::values::RequestKey;
 use crate::{api, promises};
@@ -37,7 +37,7 @@ pub(super) async fn connect(args: &ClusterArgs) -> Result<Client, String> {
         (None, Some(_)) => Config::from_kubeconfig(&options).await.map_err(|e| none(e.to_string()))?,
         (None, None) => Config::infer().await.map_err(|e| none(e.to_string()))?,
     };
-    Client::try_from(config).map_err(|e| none(e.to_string()))
+    cluster::client(config, Ok).map_err(|e| none(e.to_string()))
 }
 
 /// All objects of a kind; `None` if the kind is not installed.

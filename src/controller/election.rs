@@ -33,7 +33,9 @@ pub(super) fn is_wanted(settings: &LeaderElection) -> bool {
 
 impl Election {
     /// Becomes a candidate.
-    pub(super) fn start(settings: LeaderElection, config: Config, fence: Fence) -> Result<Self, Error> {
+    pub(super) fn start(settings: LeaderElection, mut config: Config, fence: Fence) -> Result<Self, Error> {
+        // It has times of its own by which it tries again.
+        config.default_retry = false;
         let namespace = settings.namespace.clone().or_else(pods_namespace);
         let namespace = namespace.unwrap_or_else(|| config.default_namespace.clone());
         let (stage, stages) = watch::channel(Stage::Unknown(None));
@@ -61,7 +63,9 @@ impl Election {
         loop {
             match &*self.stages.borrow_and_update() {
                 Stage::Unknown(trouble) => {
-                    vitals.stand_by(Some(Err(trouble.clone().unwrap_or_else(|| "has not been read yet".to_owned()))));
+                    vitals.stand_by(Some(Err(trouble
+                        .clone()
+                        .unwrap_or_else(|| "the lease has not been read yet".to_owned()))));
                 }
                 Stage::StandingBy(why) => vitals.stand_by(Some(Ok(why.clone()))),
                 Stage::Leading => break,

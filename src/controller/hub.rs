@@ -2,10 +2,14 @@
 //! has come. All of it can be rebuilt from the cluster and the repositories.
 
 mod landscape;
+mod requests;
 mod state;
 mod vitals;
 
-use std::collections::{BTreeSet, HashSet};
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
@@ -21,7 +25,7 @@ use super::triggers::Triggers;
 use super::vitals::Vitals;
 use crate::config::Settings;
 use crate::error::Explain;
-use crate::known::{KnownPlace, Peer, Site};
+use crate::known::{KnownPlace, Site};
 use crate::manifest::Claim;
 use crate::placement::Branch;
 use crate::promises::{self, Promise, Request};
@@ -97,7 +101,8 @@ impl Hub {
     pub(super) fn want(&self, promise: &dyn Promise, request: &Request, recorded: Vec<KnownPlace>) -> Step {
         let begun = SystemTime::now();
         let mut state = self.state();
-        if !state.is_settled_for(promise) || state.is_moving_out(&request.key) {
+        let is_ripe = state.is_settled_for(promise) && !state.is_moving_out(&request.key);
+        if !is_ripe || self.is_gone(&state, &request.key) {
             return Step::Waiting;
         }
         state.recall(&request.key, recorded);
@@ -132,7 +137,7 @@ impl Hub {
     ) -> Step {
         let begun = SystemTime::now();
         let mut state = self.state();
-        if !state.is_settled_for(promise) {
+        if !state.is_settled_for(promise) || self.is_gone(&state, &request.key) {
             return Step::Waiting;
         }
         // The records hold its claims until the remote has dropped them; then others may have them at once.
@@ -153,99 +158,6 @@ impl Hub {
             }
         };
         self.pursue(&mut state, desired, request, true, begun)
-    }
-
-    /// What others had changed among the request's files and was put back; told once.
-    pub(super) fn take_drift(&self, key: &RequestKey) -> Vec<RelPath> {
-        let mut state = self.state();
-        let receipts = state.requests.get_mut(key).into_iter().flat_map(|p| p.receipts.iter_mut());
-        receipts.flat_map(|(_, receipt)| std::mem::take(&mut receipt.drift)).collect()
-    }
-
-    /// Someone asks to compare the request with its repositories: it is done once, however often that is seen.
-    pub(super) fn compare(&self, key: &RequestKey) {
-        let mut state = self.state();
-        if state.comparing.insert(key.clone())
-            && let Some(progress) = state.requests.get_mut(key)
-        {
-            progress.doubt();
-        }
-    }
-
-    /// It has been.
-    pub(super) fn compared(&self, key: &RequestKey) {
-        self.state().comparing.remove(key);
-    }
-
-    /// The request is gone from the cluster.
-    pub(super) fn forget(&self, key: &RequestKey) {
-        let mut state = self.state();
-        state.requests.remove(key);
-        state.contested.remove(key);
-        state.comparing.remove(key);
-        state.vclusters.remove(key);
-        state.lingering.remove(key);
-        state.known.reserve(key, &Set::new());
-        drop(state);
-        self.look_away(key);
-    }
-
-    fn look_away(&self, key: &RequestKey) {
-        self.journeys.over(key, None);
-        if let Some(live) = &self.live {
-            live.forget(key);
-        }
-    }
-
-    /// Since when it has been known that something outlives the files of a request that is being deleted.
-    pub(super) fn lingers_since(&self, key: &RequestKey) -> Instant {
-        *self.state().lingering.entry(key.clone()).or_insert_with(Instant::now)
-    }
-
-    /// A request is there, or has changed: those that have to do with it are looked at again.
-    pub(super) fn meet(&self, promise: &dyn Promise, request: &Request) {
-        self.journeys.seen(&request.key);
-        let peer = Peer { created: request.created, ..promise.peer(request, &self.settings) };
-        let concerned = self.state().known.peers_mut().arrive(&request.key, peer);
-        for other in &concerned {
-            self.look_at(other);
-        }
-    }
-
-    /// A request is gone from the cluster.
-    pub(super) fn part(&self, key: &RequestKey) {
-        let mut state = self.state();
-        state.unready.remove(key);
-        state.requests.remove(key);
-        state.contested.remove(key);
-        state.comparing.remove(key);
-        state.lingering.remove(key);
-        state.vclusters.remove(key);
-        let concerned = state.known.peers_mut().leave(key);
-        drop(state);
-        self.look_away(key);
-        for other in &concerned {
-            self.look_at(other);
-        }
-    }
-
-    /// All requests of a promise have been met: those that are not among them went without a word.
-    pub(super) fn met(&self, promise: &dyn Promise, present: &HashSet<RequestKey>) {
-        let mut state = self.state();
-        let gone: Vec<RequestKey> =
-            state.known.peers.of_promise(promise.name()).filter(|key| !present.contains(key)).cloned().collect();
-        let news = state.arrived(PROMISE, promise.name()) && state.is_settled_for(promise);
-        drop(state);
-        for key in &gone {
-            self.part(key);
-        }
-        if news {
-            // Those of the same group have waited for it.
-            let group = &promise.crd().spec.group;
-            let waited = promises::all().iter().filter(|other| other.crd().spec.group == *group);
-            let kinds: Vec<&str> = waited.map(|other| other.crd().spec.names.kind.as_str()).collect();
-            self.triggers.all(|kind| kinds.contains(&kind));
-        }
     }
 
     /// `begun` is when it was begun to find out what is desired.
@@ -377,7 +289,7 @@ impl Hub {
         }
         if let Err(error) = &outcome {
             tracing::warn!(request = %key, store = %branch, reason = error.reason(), "{error}");
-            if error.reason() == "Conflict" {
+            if error.reason() == "Conflict" && !state.is_gone(&key) {
                 state.contested.insert(key.clone());
                 // The records hold what the memory does not: they are read again, once for each wish.
                 if state.requests.get(&key).is_some_and(Progress::is_fresh) {

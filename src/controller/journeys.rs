@@ -108,13 +108,11 @@ impl Journeys {
         });
     }
 
-    /// The status says what became of it: `wrote`, if it had to be written for that, by a write that began then.
-    pub(super) fn told(&self, key: &RequestKey, wrote: bool, from: SystemTime) {
-        if wrote {
-            self.did(key, "status", from);
-            if let Some(journey) = self.open().get_mut(key) {
-                journey.tells = true;
-            }
+    /// The status says what became of it, by a write that began then.
+    pub(super) fn told(&self, key: &RequestKey, from: SystemTime) {
+        self.did(key, "status", from);
+        if let Some(journey) = self.open().get_mut(key) {
+            journey.tells = true;
         }
     }
 

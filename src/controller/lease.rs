@@ -10,7 +10,7 @@ use kube::api::{Api, ObjectMeta, PostParams};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
-use super::Error;
+use super::{Error, chain};
 use crate::config::LeaderElection;
 use crate::store::Fence;
 use crate::values::Timestamp;
@@ -72,43 +72,34 @@ impl Candidate {
         }
     }
 
-    /// Takes the Lease as soon as it can be had, says so, and keeps it; answers why it could not be had or kept.
+    /// Takes the Lease as soon as it can be had, says so, and keeps it; answers why it could not be kept.
     pub(super) async fn serve(&mut self, stages: &watch::Sender<Stage>) -> Error {
-        match self.take(stages).await {
-            Ok(held) => {
-                self.fence.open((held + self.settings.renew_deadline()).into_std());
-                tracing::info!(lease = self.title, identity = self.identity, "leading");
-                stages.send_replace(Stage::Leading);
-                let why = self.keep(held).await;
-                self.fence.close();
-                Error::LeaseLost { lease: self.title.clone(), why }
-            }
-            Err(error) => error,
-        }
+        let held = self.take(stages).await;
+        self.fence.open((held + self.settings.renew_deadline()).into_std());
+        tracing::info!(lease = self.title, identity = self.identity, "leading");
+        stages.send_replace(Stage::Leading);
+        let why = self.keep(held).await;
+        self.fence.close();
+        Error::LeaseLost { lease: self.title.clone(), why }
     }
 
-    /// Stands by until the Lease is held.
-    async fn take(&mut self, stages: &watch::Sender<Stage>) -> Result<Instant, Error> {
-        let mut asked = false;
+    /// Stands by until the Lease is held, whatever is in the way: the namespace and the rights may come later than this
+    /// replica, and a new start would be held back longer each time.
+    async fn take(&mut self, stages: &watch::Sender<Stage>) -> Instant {
         loop {
             match self.attempt().await {
-                Ok(Tried::Held(at)) => return Ok(at),
+                Ok(Tried::Held(at)) => return at,
                 Ok(Tried::Anothers(holder)) => {
-                    asked = true;
                     let why = format!("{holder} holds the lease {}", self.title);
                     if !matches!(&*stages.borrow(), Stage::StandingBy(before) if *before == why) {
                         tracing::info!("standing by: {why}");
                         stages.send_replace(Stage::StandingBy(why));
                     }
                 }
-                // What is wrong from the start is not going to change by itself.
-                Err(kube::Error::Api(status)) if !asked && [403, 404].contains(&status.code) => {
-                    return Err(self.refused(&status.message));
-                }
                 Err(error) => {
-                    let why = format!("{} cannot be read or taken: {error}", self.title);
+                    let why = self.refused(&error);
                     if !matches!(&*stages.borrow(), Stage::Unknown(Some(before)) if *before == why) {
-                        tracing::warn!(lease = self.title, %error, "it cannot be read or taken; trying again");
+                        tracing::warn!("{why}; trying again");
                         stages.send_replace(Stage::Unknown(Some(why)));
                     }
                 }
@@ -256,8 +247,17 @@ impl Candidate {
         Ok(())
     }
 
-    fn refused(&self, words: &str) -> Error {
-        Error::Lease { lease: self.title.clone(), words: words.to_owned() }
+    /// Why the Lease cannot be had, and what to do about it.
+    fn refused(&self, error: &kube::Error) -> String {
+        let help = match error {
+            kube::Error::Api(status) if [403, 404].contains(&status.code) => {
+                ". kept must be allowed to create leases in that namespace, which must exist, and to get and update this \
+                 one, as the chart's Role has it; `leaderElection.enabled: false` in the settings does without, for one \
+                 operator alone"
+            }
+            _ => "",
+        };
+        format!("the lease {} cannot be read or taken: {}{help}", self.title, chain(error))
     }
 }
 

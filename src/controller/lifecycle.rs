@@ -7,13 +7,13 @@ use kube::api::{Api, ApiResource, DynamicObject};
 use kube::runtime::controller::Action;
 use kube::runtime::events::EventType;
 use kube::{Client, Resource, ResourceExt};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::hub::{Hub, Step};
-use super::live::health::{self, Health, Sight};
+use super::live::health::{self, Health};
 use super::places::{fitting, places, places_of, recorded, standing};
 use super::progress::{Progress, Stage};
-use super::status::{Verdict, conditions, cut, paused};
+use super::status::{ON_PAUSE, Verdict, condition_of, conditions, cut, paused};
 use super::story::{self, Story};
 use super::{lingering, objects};
 use crate::api::status::condition::{COMMITTED, KRATIX, READY};
@@ -76,7 +76,7 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
                 Retry::Recheck | Retry::Soon | Retry::Late => Action::requeue(objects::spread(RECHECK, &*object)),
             })
         }
-        Step::Reached(progress) if context.is_unsettled(&progress) => Ok(Action::requeue(SETTLING)),
+        Step::Reached(progress) if context.is_unsettled(&progress.desired.observed) => Ok(Action::requeue(SETTLING)),
         Step::Reached(progress) => {
             announce_drift(&object, &context, &request.key);
             let again = write(&object, &context, &api, &verdict(&progress), Some(&progress)).await?;
@@ -90,12 +90,31 @@ pub(super) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
     }
 }
 
-/// Leaves everything as it is, and says so.
+/// Leaves everything as it is in the repositories, and says so. What was committed runs on, and what is said of that
+/// goes on too.
 async fn pause(object: &DynamicObject, context: &Context, api: &Api<DynamicObject>) -> Result<Action, kube::Error> {
-    let status = json!({"conditions": paused(object, Timestamp::now())});
-    objects::write_status(api, object, &status, None).await?;
-    context.hub.journeys.over(&key_of(object, context.promise), None);
-    Ok(Action::await_change())
+    let key = key_of(object, context.promise);
+    let committed = condition_of(object, COMMITTED);
+    let is_committed = committed.as_ref().is_some_and(|committed| committed.status == "True");
+    // An edit that nobody has committed says nothing of what runs.
+    let is_current = object.metadata.generation == committed.as_ref().and_then(|c| c.observed_generation);
+    let request = context.promise.request(&objects::plain(object), None).ok().filter(|_| is_committed && is_current);
+    let observed = request.and_then(|request| context.hub.observed(context.promise, &request, recorded(object)));
+    if observed.as_ref().is_some_and(|observed| context.is_unsettled(observed)) {
+        return Ok(Action::requeue(SETTLING));
+    }
+    let trouble = committed.filter(|_| !is_committed).map(|committed| committed.message);
+    let trouble = trouble.as_deref().or((!is_committed).then_some(ON_PAUSE));
+    let health = context.health(object, &key, observed.as_ref(), &places_of(object), trouble);
+    let mut status = json!({"conditions": paused(object, &health, Timestamp::now())});
+    for (field, value) in &health.fields {
+        status[field] = value.clone();
+    }
+    let is_ready = health.verdict.as_ref().map(Verdict::is_good);
+    context.hub.fares(&key, is_ready.filter(|_| is_committed), health.vcluster);
+    context.write_status(object, api, &status).await?;
+    context.hub.journeys.over(&key, None);
+    Ok(health.again.map_or_else(Action::await_change, Action::requeue))
 }
 
 async fn remove(object: &DynamicObject, context: &Context, api: &Api<DynamicObject>) -> Result<Action, kube::Error> {
@@ -240,13 +259,15 @@ async fn write(
     let hub = &context.hub;
     let key = key_of(object, context.promise);
     hub.said_of(&key, &context.resource.kind, committed);
+    let observed = progress.map(|progress| &progress.desired.observed);
     let before = places_of(object);
     let after = match progress {
         Some(progress) => places(progress, &before, hub),
         None => standing(before.clone(), hub),
     };
     let after = fitting(after);
-    let health = context.health(object, &key, progress, &after, committed);
+    let trouble = (!committed.is_good()).then_some(committed.message.as_str());
+    let health = context.health(object, &key, observed, &after, trouble);
     let ready = health.verdict.as_ref().filter(|_| committed.is_good()).unwrap_or(committed);
     let kratix = [(KRATIX[0], committed), (KRATIX[1], committed), (KRATIX[2], committed)];
     let parts = health.conditions.iter().map(|(type_, verdict)| (*type_, verdict));
@@ -261,38 +282,45 @@ async fn write(
     for (field, value) in progress.iter().flat_map(|progress| &progress.desired.facts).chain(&health.fields) {
         status[field] = value.clone();
     }
-    let stamp = context.promise.makes_vcluster().then_some(LAST_RECONCILED);
-    hub.fares(&key, health.vcluster);
-    let begun = SystemTime::now();
-    let wrote = objects::write_status(api, object, &status, stamp).await?;
-    hub.journeys.told(&key, wrote, begun);
+    hub.fares(&key, Some(ready.is_good()), health.vcluster);
+    context.write_status(object, api, &status).await?;
     hub.journeys.over(&key, (!committed.is_good()).then_some(&committed.message));
-    if wrote {
-        for (type_, reason, note) in story::told(object, &status) {
-            context.tell(object, type_, &reason, note);
-        }
-    }
     Ok(health.again)
 }
 
 impl Context {
-    /// How a request fares whose files are at these places.
+    /// Writes a status, and tells what is new in it.
+    async fn write_status(
+        &self,
+        object: &DynamicObject,
+        api: &Api<DynamicObject>,
+        status: &Value,
+    ) -> Result<(), kube::Error> {
+        let stamp = self.promise.makes_vcluster().then_some(LAST_RECONCILED);
+        let begun = SystemTime::now();
+        if objects::write_status(api, object, status, stamp).await? {
+            self.hub.journeys.told(&key_of(object, self.promise), begun);
+            for (type_, reason, note) in story::told(object, status) {
+                self.tell(object, type_, &reason, note);
+            }
+        }
+        Ok(())
+    }
+
+    /// How a request fares whose files are at these places, if this is looked at for it: otherwise what was before.
+    /// There may be trouble with committing them.
     fn health(
         &self,
         object: &DynamicObject,
         key: &RequestKey,
-        progress: Option<&Progress>,
+        observed: Option<&Observed>,
         places: &[Place],
-        committed: &Verdict,
+        trouble: Option<&str>,
     ) -> Health {
         let homes: Vec<_> = places.iter().map(|place| (place.repository.clone(), place.branch.clone())).collect();
         let is_leaving = objects::is_leaving(object);
-        let sight = match (&self.hub.live, progress) {
-            (None, _) => Some(Sight::default()),
-            (Some(live), Some(progress)) if !is_leaving => Some(live.observe(key, &progress.desired.observed, &homes)),
-            // It is refused, or leaving, and what was there still runs.
-            (Some(live), _) => live.glance(key, &homes),
-        };
+        // Where it is refused, edited while it is paused, or leaving, what was there still runs.
+        let sight = self.hub.sight(key, observed.filter(|_| !is_leaving), &homes);
         let is_vcluster = self.promise.makes_vcluster();
         let mut health = match sight {
             Some(sight) if is_vcluster => health::of_vcluster(&sight, since(object), Timestamp::now()),
@@ -300,9 +328,9 @@ impl Context {
             // Nobody has looked since this operator has started: what was said before may still be so.
             None => Health::untold(is_vcluster && object.data.pointer("/status/phase").is_none()),
         };
-        if is_vcluster && (is_leaving || !committed.is_good()) {
-            health.fields.insert("message".to_owned(), json!(cut(&committed.message)));
-            health.vcluster.iter_mut().for_each(|vcluster| vcluster.is_ready = false);
+        if is_vcluster && let Some(trouble) = trouble {
+            health.fields.insert("message".to_owned(), json!(cut(trouble)));
+            health.vcluster.iter_mut().for_each(|vcluster| vcluster.is_ready = Some(false));
         }
         if is_vcluster && is_leaving {
             health.fields.insert("phase".to_owned(), json!(Phase::Deleting));
@@ -312,9 +340,8 @@ impl Context {
     }
 
     /// Whether less could be said of a request than was said before this operator has started.
-    fn is_unsettled(&self, progress: &Progress) -> bool {
-        let is_observed = progress.desired.observed != Observed::default();
-        is_observed && self.hub.live.as_ref().is_some_and(|live| !live.is_settled())
+    fn is_unsettled(&self, observed: &Observed) -> bool {
+        *observed != Observed::default() && self.hub.live.as_ref().is_some_and(|live| !live.is_settled())
     }
 
     /// Adds to the story of an object.

@@ -88,26 +88,6 @@ pub enum Error {
     /// No configuration for a cluster.
     #[error("no cluster to talk to: {0}. Set KUBECONFIG, or run inside a cluster")]
     Config(String),
-    /// The API server refused something that is needed from the start.
-    #[error("{what}: {source}")]
-    Api {
-        /// What was tried.
-        what: &'static str,
-        /// What the API server said.
-        source: Box<kube::Error>,
-    },
-    /// The Lease that says which replica works cannot be had.
-    #[error(
-        "the lease {lease} cannot be read or taken: {words}. kept must be allowed to create leases in that namespace, which \
-         must exist, and to get and update this one, as the chart's Role has it; `leaderElection.enabled: false` in the \
-         settings does without, for one operator alone"
-    )]
-    Lease {
-        /// Its namespace and name.
-        lease: String,
-        /// What the API server said.
-        words: String,
-    },
     /// Another replica may be at work by now.
     #[error("the lease {lease} is lost: {why}. Nothing is written any more; started again, this replica stands by")]
     LeaseLost {
@@ -134,13 +114,18 @@ pub async fn run(
     if let Some(listener) = listener {
         tokio::spawn(http::serve(listener, vitals.clone()));
     }
-    let writer = match &settings.writer {
-        Some(writer) => writer.clone(),
-        None => cluster_id(&client).await?,
-    };
     let stop = stop.shared();
+    let writer = if let Some(writer) = &settings.writer {
+        writer.clone()
+    } else {
+        tokio::select! {
+            id = cluster_id(&client, &vitals) => id,
+            () = stop.clone() => return Ok(()),
+        }
+    };
     if !elects {
-        return operate(settings, writer, client, vitals, fence, stop).await.map(drop);
+        operate(settings, writer, client, vitals, fence, stop).await;
+        return Ok(());
     }
     let mut election = Election::start(settings.leader_election.clone(), config, fence.clone())?;
     tokio::select! {
@@ -152,10 +137,10 @@ pub async fn run(
         lost = election.over() => return Err(lost),
     };
     // A push that is still under way may yet arrive: then the lease runs out by itself.
-    if !matches!(ended, Ok(false)) {
+    if ended {
         election.resign().await;
     }
-    ended.map(drop)
+    Ok(())
 }
 
 /// Works until `stop` resolves. False if a push is still under way.
@@ -166,7 +151,7 @@ async fn operate(
     vitals: Arc<Vitals>,
     fence: Fence,
     stop: impl Future<Output = ()> + Clone + Send + Sync + 'static,
-) -> Result<bool, Error> {
+) -> bool {
     tracing::info!(%writer, "starting");
 
     let mut triggers = Triggers::default();
@@ -191,7 +176,13 @@ async fn operate(
     let live = settings.health.then(|| Live::start(&client, &lists, &settings, triggers.clone()));
     let pushes = argocd::start(&client, &lists, &settings.argocd, live.as_ref());
     let (hub, mut answers) = Hub::new(settings, writer, triggers, pushes, live, &vitals, fence);
-    hub.expect(names(&client, &store_kind, &vitals).await?, names(&client, &destination_kind, &vitals).await?);
+    let expected =
+        async { (names(&client, &store_kind, &vitals).await, names(&client, &destination_kind, &vitals).await) };
+    let (stores, destinations) = tokio::select! {
+        expected = expected => expected,
+        () = stop.clone() => return true,
+    };
+    hub.expect(stores, destinations);
     let bookkeeping = tokio::spawn({
         let hub = hub.clone();
         async move {
@@ -244,7 +235,7 @@ async fn operate(
         _ = join_all(controllers) => finish.await,
     };
     bookkeeping.abort();
-    Ok(ended)
+    ended
 }
 
 /// What a watch has to say.
@@ -320,8 +311,10 @@ impl<S: Future<Output = ()> + Clone + Send + Sync + 'static> Serving<S> {
             .reflect(store)
             .inspect({
                 let (reader, vitals, kind, api) = (reader.clone(), vitals.clone(), kind.clone(), api.clone());
+                let refusals = refusals.clone();
                 move |event| {
                     vitals.saw(&kind, &api, event);
+                    refusals.heed(&kind, event, &reader);
                     observe(event, &reader);
                 }
             })
@@ -349,53 +342,65 @@ impl<S: Future<Output = ()> + Clone + Send + Sync + 'static> Serving<S> {
     }
 }
 
-async fn cluster_id(client: &Client) -> Result<String, Error> {
-    let what = "reading the namespace kube-system, whose UID names this cluster in state repositories (or set `writer` in the settings)";
+async fn cluster_id(client: &Client, vitals: &Vitals) -> String {
+    let mut said = String::new();
     loop {
         match cluster::uid(client).await {
-            Ok(uid) => return Ok(uid),
-            Err(error) => patiently(what, error).await?,
+            Ok(uid) => {
+                vitals.stand_by(None);
+                return uid;
+            }
+            Err(error) => {
+                let why = format!(
+                    "the namespace kube-system cannot be read, whose UID names this cluster in state repositories (`writer` \
+                     in the settings does without): {}",
+                    chain(&error)
+                );
+                vitals.stand_by(Some(Err(why.clone())));
+                patiently(why, &mut said).await;
+            }
         }
     }
 }
 
-/// Waits before another try, if that may help: an API server that starts as well, or has too much to do, is no reason
-/// to give up, and a new start would be held back longer each time.
-async fn patiently(what: &'static str, source: kube::Error) -> Result<(), Error> {
-    let passes = match &source {
-        kube::Error::Api(status) => status.code == 429 || status.code >= 500,
-        kube::Error::Service(_) | kube::Error::HyperError(_) => true,
-        _ => false,
-    };
-    if !passes {
-        return Err(Error::Api { what, source: Box::new(source) });
+/// Says why something that is needed cannot be had, once, and waits before another try. An API server that starts as
+/// well, or has too much to do, or gets kept's rights a moment later, is no reason to give up: a new start would be held
+/// back longer each time.
+async fn patiently(why: String, said: &mut String) {
+    if *said != why {
+        tracing::warn!("{why}; trying again");
+        *said = why;
     }
-    tracing::warn!(error = %chain(&source), "{what}: the API server does not answer; trying again");
     tokio::time::sleep(API_RETRY).await;
-    Ok(())
 }
 
-/// An error with all its causes: the outermost alone says little.
+/// An error with all its causes: the outermost alone says little. Of the API server its own words, which are enough.
 fn chain(error: &kube::Error) -> String {
+    if let kube::Error::Api(status) = error {
+        return status.message.clone();
+    }
     let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
     let mut words: Vec<String> = causes.map(ToString::to_string).collect();
     words.dedup_by(|next, before| before.ends_with(next.as_str()));
     words.join(": ")
 }
 
-async fn names(client: &Client, resource: &ApiResource, vitals: &Vitals) -> Result<Vec<String>, Error> {
+async fn names(client: &Client, resource: &ApiResource, vitals: &Vitals) -> Vec<String> {
     let api: Api<DynamicObject> = Api::all_with(client.clone(), resource);
+    let mut said = String::new();
     loop {
         match api.list_metadata(&ListParams::default()).await {
-            Ok(list) => return Ok(list.items.iter().map(ResourceExt::name_any).collect()),
-            Err(error @ kube::Error::Api(_)) if matches!(&error, kube::Error::Api(status) if status.code == 404) => {
+            Ok(list) => return list.items.iter().map(ResourceExt::name_any).collect(),
+            Err(error) => {
                 vitals.not_listed(&resource.kind, &error);
-                tracing::warn!(
-                    "the CustomResourceDefinitions are not installed (`kept crd | kubectl apply -f -`); waiting"
-                );
-                tokio::time::sleep(Duration::from_secs(5)).await;
+                let is_absent = matches!(&error, kube::Error::Api(status) if status.code == 404);
+                let why = if is_absent {
+                    "the CustomResourceDefinitions are not installed (`kept crd | kubectl apply -f -`)".to_owned()
+                } else {
+                    format!("{} cannot be listed: {}", resource.plural, chain(&error))
+                };
+                patiently(why, &mut said).await;
             }
-            Err(error) => patiently("listing stores and destinations", error).await?,
         }
     }
 }

@@ -48,6 +48,8 @@ pub(super) struct Progress {
     since: Instant,
     /// Others have changed something of it at the remote since.
     doubted: bool,
+    /// Whether its status says that it is ready, once it says anything.
+    pub(super) is_ready: Option<bool>,
 }
 
 impl Progress {
@@ -65,6 +67,7 @@ impl Progress {
             attempts: same.filter(|b| !b.errors.is_empty()).map_or(0, |b| b.attempts),
             since: same.filter(|b| !b.errors.is_empty()).map_or_else(Instant::now, |b| b.since),
             doubted: false,
+            is_ready: before.and_then(|b| b.is_ready),
         };
         progress.settle();
         progress

@@ -4,10 +4,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
+use super::live::health::Health;
 use crate::api;
-use crate::api::status::condition::{HEALTH, PAUSED, SUPERSEDED_BY};
+use crate::api::status::condition::{COMMITTED, HEALTH, PAUSED, READY, SUPERSEDED_BY};
 use crate::values::Timestamp;
 
+/// Why nothing is written for a request.
+pub(super) const ON_PAUSE: &str = "nothing is written for it while it has the label kratix.io/paused";
 /// Longer messages are cut: etcd and people have limits.
 const LONGEST_MESSAGE: usize = 2048;
 
@@ -60,39 +63,54 @@ pub(super) fn conditions(
         |type_: &str| said.iter().any(|(said, _)| *said == type_) || type_ == SUPERSEDED_BY && superseded.is_some();
     conditions.retain(|condition| is_said(&condition.type_) || !passing(&condition.type_));
     for (type_, verdict) in said.iter().copied().chain(superseded.as_ref().map(|verdict| (SUPERSEDED_BY, verdict))) {
-        let next = Condition {
-            type_: type_.to_owned(),
-            status: verdict.status.to_owned(),
-            reason: verdict.reason.to_owned(),
-            message: cut(&verdict.message),
-            observed_generation: object.metadata.generation,
-            last_transition_time: Time(now),
-        };
-        api::status::set(&mut conditions, next);
+        api::status::set(&mut conditions, condition(type_, verdict, object.metadata.generation, now));
     }
     conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
     json!(conditions)
 }
 
-/// The object's conditions, which stay what they were, and [`PAUSED`].
-pub(super) fn paused(object: &DynamicObject, now: Timestamp) -> Value {
+/// The object's conditions with [`PAUSED`]: what was said of its commits stays, and what is committed fares like this.
+pub(super) fn paused(object: &DynamicObject, health: &Health, now: Timestamp) -> Value {
     let mut conditions = conditions_of(object);
-    let next = Condition {
-        type_: PAUSED.to_owned(),
-        status: "True".to_owned(),
-        reason: PAUSED.to_owned(),
-        message: "nothing is written for it while it has the label kratix.io/paused".to_owned(),
-        observed_generation: object.metadata.generation,
-        last_transition_time: Time(now),
-    };
-    api::status::set(&mut conditions, next);
+    let is_said = |type_: &str| health.conditions.iter().any(|(said, _)| *said == type_);
+    conditions.retain(|c| health.stays || !HEALTH.contains(&c.type_.as_str()) || is_said(&c.type_));
+    let committed = condition_of(object, COMMITTED);
+    // Of the generation that was committed, not of the one that waits.
+    let generation = committed.as_ref().and_then(|committed| committed.observed_generation);
+    for (type_, verdict) in &health.conditions {
+        api::status::set(&mut conditions, condition(type_, verdict, generation, now));
+    }
+    if let Some(committed) = committed.filter(|committed| committed.status == "True" && !health.stays) {
+        let as_committed = Condition { type_: READY.to_owned(), last_transition_time: Time(now), ..committed };
+        let verdict = health.verdict.as_ref();
+        let ready = verdict.map_or(as_committed, |verdict| condition(READY, verdict, generation, now));
+        api::status::set(&mut conditions, ready);
+    }
+    let on_pause = Verdict::good(PAUSED, ON_PAUSE);
+    api::status::set(&mut conditions, condition(PAUSED, &on_pause, object.metadata.generation, now));
     conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
     json!(conditions)
+}
+
+fn condition(type_: &str, verdict: &Verdict, observed_generation: Option<i64>, now: Timestamp) -> Condition {
+    Condition {
+        type_: type_.to_owned(),
+        status: verdict.status.to_owned(),
+        reason: verdict.reason.to_owned(),
+        message: cut(&verdict.message),
+        observed_generation,
+        last_transition_time: Time(now),
+    }
 }
 
 pub(super) fn conditions_of(object: &DynamicObject) -> Vec<Condition> {
     let conditions = object.data.pointer("/status/conditions").cloned();
     conditions.and_then(|found| serde_json::from_value(found).ok()).unwrap_or_default()
+}
+
+/// One of the object's conditions.
+pub(super) fn condition_of(object: &DynamicObject, type_: &str) -> Option<Condition> {
+    conditions_of(object).into_iter().find(|condition| condition.type_ == type_)
 }
 
 /// As much of a message as a status has room for.

@@ -200,7 +200,7 @@ impl Face for Vitals {
         // A standby is ready to take over: a rollout waits for that, and for no more.
         match &*self.standing_by() {
             Some(Ok(_)) => return Vec::new(),
-            Some(Err(trouble)) => return vec![format!("lease: {trouble}")],
+            Some(Err(trouble)) => return vec![trouble.clone()],
             None => {}
         }
         let mut missing: Vec<String> = self

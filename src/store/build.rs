@@ -76,7 +76,7 @@ pub(crate) fn build(
         let tree = tree.map_or_else(|| stage.sink.add(ObjectType::Tree, b""), Ok)?;
         let done: Vec<_> = changes.iter().zip(&effects.changes).filter_map(touched).collect();
         let chores: Vec<_> = chores.iter().zip(&effects.chores).filter_map(touched).map(|(chore, _)| chore).collect();
-        let bytes = commit_object(access, base.commit, tree, &message(&done, &chores))?;
+        let bytes = commit_object(access, base.commit, tree, &message(access, &done, &chores))?;
         let commit = stage.sink.add(ObjectType::Commit, bytes.as_bytes())?;
         new = Some(New { commit, tree, objects: stage.take_objects() });
     }

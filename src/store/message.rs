@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use sha2::{Digest, Sha256};
+
 use super::stage::Effect;
-use super::{Change, Chore};
-use crate::values::Owner;
+use super::{Access, Change, Chore};
+use crate::values::{Owner, Remote};
 
 /// How many requests the body lists.
 const LISTED: usize = 20;
 
 /// The message of a commit that makes these changes and does these chores.
-pub(crate) fn message(changes: &[(&Change, &Effect)], chores: &[&Chore]) -> String {
+pub(crate) fn message(access: &Access, changes: &[(&Change, &Effect)], chores: &[&Chore]) -> String {
     let mut text = subject(changes, chores);
     text.push('\n');
     let lines = changes.iter().map(|(change, effect)| format!("{} ({})", title(change, effect), files(effect.files)));
@@ -26,7 +28,7 @@ pub(crate) fn message(changes: &[(&Change, &Effect)], chores: &[&Chore]) -> Stri
         }
     }
     text.push('\n');
-    trailers(&mut text, changes);
+    trailers(&mut text, access, changes);
     text
 }
 
@@ -68,7 +70,7 @@ fn files(count: usize) -> String {
     if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
 }
 
-fn trailers(text: &mut String, changes: &[(&Change, &Effect)]) {
+fn trailers(text: &mut String, access: &Access, changes: &[(&Change, &Effect)]) {
     let mut by_writer: BTreeMap<&str, Vec<&Change>> = BTreeMap::new();
     for (change, _) in changes {
         by_writer.entry(&change.owner.writer).or_default().push(change);
@@ -91,7 +93,16 @@ fn trailers(text: &mut String, changes: &[(&Change, &Effect)]) {
             text.push('\n');
         }
     }
+    let _ = writeln!(text, "Kept-Branch: {} repository={}", clean(&access.branch), short(&access.url));
     let _ = writeln!(text, "Kept-Version: {}", env!("CARGO_PKG_VERSION"));
+}
+
+/// Stands for a repository without saying where it is. Two branches that get the same files upon the same commit, or
+/// upon none, within one second would hold one and the same commit if it did not say for which it was made: then a
+/// removal from one would spare its files, as if they were what was just written to the other.
+fn short(url: &str) -> String {
+    let digest = Sha256::digest(Remote::new(url).to_string());
+    digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The owners that a message names, by writer, promise, namespace and name as they stand there.

@@ -66,7 +66,7 @@ pub struct Vcluster {
     /// Its phase, as its status says.
     pub phase: &'static str,
     /// Whether all of it is well.
-    pub is_ready: bool,
+    pub is_ready: Option<bool>,
     /// Its ready pods, of all.
     pub pods: Option<(usize, usize)>,
     /// Whether its Application is synced, and whether it is healthy.
@@ -236,7 +236,7 @@ fn gauges(now: &Snapshot) -> Registry {
     }
     all.register("store_ready", "Whether the store can be read and written: 1 or 0", ready);
     all.register("store_queue_requests", "Requests that wait for an answer of the store", waiting);
-    all.register("requests", "Requests by kind, and by what has become of them", requests);
+    all.register("requests", "Requests by kind, and by what their status says", requests);
     if let Some(number) = now.orphans {
         let orphans: Gauge<i64> = Gauge::default();
         orphans.set(count(number));
@@ -249,7 +249,7 @@ fn gauges(now: &Snapshot) -> Registry {
 fn vclusters(now: &Snapshot) -> Registry {
     type Series = (&'static str, &'static str, fn(&Vcluster) -> Option<usize>);
     const SERIES: [Series; 7] = [
-        ("ready", "Whether all of the virtual cluster is healthy: 1 or 0", |v| Some(v.is_ready.into())),
+        ("ready", "Whether all of the virtual cluster is healthy: 1 or 0", |v| v.is_ready.map(usize::from)),
         ("pods_ready", "Pods of the virtual cluster that are ready", |v| v.pods.map(|(ready, _)| ready)),
         ("pods_total", "Pods of the virtual cluster that have not ended", |v| v.pods.map(|(_, total)| total)),
         ("argocd_synced", "Whether its Application is synced: 1 or 0", |v| v.argocd.map(|(synced, _)| synced.into())),

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -58,6 +59,8 @@ struct State {
     plan: Mutex<Plan>,
     /// How often there was which call, with which fault; none: no fault.
     calls: Mutex<HashMap<(Call, Option<String>), usize>>,
+    /// How many seconds' patience a 429 asks for.
+    patience: AtomicU32,
     /// Whoever hears of a change ends its connection.
     cuts: watch::Sender<()>,
 }
@@ -85,7 +88,7 @@ impl ApiProxy {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             let (plan, calls, cuts) = (Mutex::default(), Mutex::default(), watch::Sender::new(()));
-            let state = Arc::new(State { client, plan, calls, cuts });
+            let state = Arc::new(State { client, plan, calls, patience: AtomicU32::new(1), cuts });
             tokio::spawn(listen(listener, state.clone()));
             (state, address)
         });
@@ -100,6 +103,11 @@ impl ApiProxy {
     /// Spoils so many of a hundred calls of some kinds, in one of these ways.
     pub fn spoil_some(&self, calls: &'static [Call], percent: usize, faults: &'static [Fault], chance: Chance) {
         self.state.plan.lock().unwrap().random = Some((calls, percent, faults, chance));
+    }
+
+    /// Has a 429 ask for so many seconds' patience, instead of one.
+    pub fn ask_for(&self, seconds: u32) {
+        self.state.patience.store(seconds, Ordering::Relaxed);
     }
 
     /// Nothing is spoilt any more.
@@ -158,10 +166,10 @@ async fn serve(state: Arc<State>, request: Request<Incoming>) -> Result<Answer, 
             whole(pass_on(&state, request).await?).await?;
             cut()
         }
-        Some(Fault::Status(code)) => Ok(refusal(code)),
+        Some(Fault::Status(code)) => Ok(refusal(&state, code)),
         Some(Fault::StatusAfter(code)) => {
             whole(pass_on(&state, request).await?).await?;
-            Ok(refusal(code))
+            Ok(refusal(&state, code))
         }
         Some(Fault::Slow) => {
             tokio::time::sleep(Duration::from_millis(300)).await;
@@ -221,7 +229,7 @@ async fn whole(answer: Answer) -> Result<(), std::io::Error> {
 }
 
 /// What an API server answers that does not do it.
-fn refusal(code: u16) -> Answer {
+fn refusal(state: &State, code: u16) -> Answer {
     let status = json!({
         "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": "Spoilt",
         "message": "not now", "details": {},
@@ -229,7 +237,7 @@ fn refusal(code: u16) -> Answer {
     let body = Full::from(status.to_string()).map_err(|never: Infallible| match never {}).boxed_unsync();
     let mut answer = Response::builder().status(code).header("Content-Type", "application/json");
     if code == 429 {
-        answer = answer.header("Retry-After", "1");
+        answer = answer.header("Retry-After", state.patience.load(Ordering::Relaxed));
     }
     answer.body(body).unwrap()
 }

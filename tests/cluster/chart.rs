@@ -53,7 +53,7 @@ impl World {
 
     /// Makes the operator a service account from its next start on.
     pub fn act_as(&self, account: &str, namespace: &str) {
-        // The API server learns of new rights a moment later, and an operator without any gives up.
+        // The API server learns of new rights a moment later, and an operator without any waits and says so.
         let user = format!("--as=system:serviceaccount:{namespace}:{account}");
         let question = ["auth", "can-i", "list", "destinations.platform.kratix.io", "-A", &user];
         self.eventually("its rights", || self.try_kubectl(&question, "").status.success().then_some(()));

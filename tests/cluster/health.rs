@@ -1,6 +1,7 @@
 //! What a status says of how things run. The External Secrets Operator is the real one; what Argo CD and the nodes would
 //! report, the tests do. With the real Argo CD it is seen in `tests/loop`.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -14,7 +15,7 @@ const TARGET: &str = "vcluster-media";
 
 impl World {
     /// Argo CD's kinds and its namespace.
-    fn argocd_kinds(&self) {
+    pub fn argocd_kinds(&self) {
         self.kubectl(&["apply", "--server-side", "-k", &part("argocd-crds").display().to_string()]);
         self.established();
         let there = self.get("namespace argocd");
@@ -24,7 +25,7 @@ impl World {
     }
 
     /// Applies the files of a request, as Argo CD does.
-    fn sync(&self, promise: &str, name: &str) {
+    pub fn sync(&self, promise: &str, name: &str) {
         let mut files = self.rendered("platform-requests", promise, name);
         // The namespace goes before what lies in it.
         files.sort_by_key(|file| !file.contains("/namespace-"));
@@ -65,7 +66,7 @@ impl World {
     }
 
     /// Waits until a condition is so, for that reason; its message.
-    fn says(&self, what: &str, type_: &str, status: &str, reason: &str) -> String {
+    pub fn says(&self, what: &str, type_: &str, status: &str, reason: &str) -> String {
         self.eventually(&format!("{what}: {type_} is {status}, {reason}"), || {
             let found = self.condition(what, type_);
             let is_so = found["status"] == status && found["reason"] == reason;
@@ -73,12 +74,14 @@ impl World {
         })
     }
 
-    /// The reasons of the events about a request, the oldest first.
-    fn story(&self, name: &str) -> Vec<String> {
+    /// The events about a request, the oldest first: reasons and notes.
+    fn story(&self, name: &str) -> Vec<(String, String)> {
         let list = self.get("events.v1.events.k8s.io -n platform-requests --sort-by=.eventTime");
         let about = |event: &&Value| event["regarding"]["name"] == name;
         let events = list["items"].as_array().into_iter().flatten().filter(about);
-        events.map(|event| event["reason"].as_str().unwrap_or_default().to_owned()).collect()
+        let text = |event: &Value, field: &str| event[field].as_str().unwrap_or_default().to_owned();
+        let told = |event: &Value| (text(event, "reason"), text(event, "note"));
+        events.map(told).collect()
     }
 }
 
@@ -131,13 +134,17 @@ fn a_virtual_clusters_status_tells_how_it_runs() {
     assert_eq!(world.get(MEDIA)["metadata"]["resourceVersion"], before);
 
     applications_come_and_go(&world);
+    told_once(&world);
+    a_pause(&mut world);
 
     // An operator that starts finds it as it is, and writes nothing.
     world.stop();
     let before = world.get(MEDIA)["metadata"]["resourceVersion"].clone();
     world.launch();
+    let told = world.story("media");
     world.eventually("it is looked at", || world.page().contains("platform_vcluster_ready{").then_some(()));
     assert_eq!(world.get(MEDIA)["metadata"]["resourceVersion"], before);
+    assert_eq!(world.story("media"), told, "nor does it tell anything again");
 
     // A request that is refused does not make what runs unknown.
     let edit = r#"{"spec":{"exposure":{"vip":"192.168.7.7"}}}"#;
@@ -209,7 +216,67 @@ fn applications_come_and_go(world: &World) {
     ] {
         assert!(page.contains(&format!("\nplatform_vcluster_{series}\n")), "{series}\n{page}");
     }
+    let counts =
+        |phase: &str| world.metric(&format!("kept_requests{{kind=\"VClusterOrchestrator\",phase=\"{phase}\"}}"));
+    assert_eq!((counts("committed"), counts("ready")), (Some(1.0), Some(0.0)));
     world.kubectl(&["delete", "application", "till", "-n", "argocd"]);
+    world.phase("Ready");
+    world.eventually("it counts as ready", || {
+        (counts("ready") == Some(1.0) && counts("committed") == Some(0.0)).then_some(())
+    });
+}
+
+/// Whatever happened was told, each with its own words and no more than once by one operator.
+fn told_once(world: &World) {
+    let story = world.eventually("all of it is told", || {
+        let story = world.story("media");
+        let is_told = |reason: &&str| story.iter().any(|(told, _)| told == reason);
+        ["Committed", "Scheduled", "Progressing", "Degraded", "AllHealthy"].iter().all(is_told).then_some(story)
+    });
+    assert_eq!(story.iter().filter(|(told, _)| told == "Committed").count(), 1, "{story:?}");
+    let distinct: BTreeSet<_> = story.iter().collect();
+    assert_eq!(distinct.len(), story.len(), "{story:?}");
+}
+
+/// While nothing is written for it, its status goes on saying how it runs.
+fn a_pause(world: &mut World) {
+    let media = ["vclusterorchestrator", "media", "-n", "platform-requests"];
+    let label = |label: &str| world.kubectl(&[&["label"], &media[..], &[label]].concat());
+    label("kratix.io/paused=true");
+    world.says(MEDIA, "Paused", "True", "Paused");
+    let before =
+        (world.commits("state"), world.condition(MEDIA, "Committed"), world.get(MEDIA)["status"]["places"].clone());
+    world.pod("media-0", "Running", "False");
+    let degraded = world.phase("Degraded");
+    assert_eq!(degraded["status"]["health"]["workloads"], json!({"ready": 0, "total": 1}));
+    world.says(MEDIA, "Ready", "False", "Degraded");
+    world.says(MEDIA, "PodsReady", "False", "PodsNotReady");
+    let series = "platform_vcluster_ready{name=\"media\",namespace=\"platform-requests\"}";
+    world.eventually("the metrics say so", || (world.metric(series) == Some(0.0)).then_some(()));
+
+    // An operator that is new here looks on as well, and an edit that waits says nothing of what runs.
+    world.stop();
+    world.pod("media-0", "Running", "True");
+    world.launch();
+    world.phase("Ready");
+    world.says(MEDIA, "Ready", "True", "AllHealthy");
+    let edit = r#"{"spec":{"vcluster":{"coredns":{"replicas":3}}}}"#;
+    world.kubectl(&[&["patch"], &media[..], &["--type=merge", "-p", edit]].concat());
+    world.pod("media-0", "Running", "False");
+    let waits = world.phase("Degraded");
+    assert_eq!(waits["metadata"]["generation"], 2);
+    assert_eq!(waits["status"]["observedGeneration"], 1);
+    assert_eq!(world.condition(MEDIA, "Ready")["observedGeneration"], 1, "it is of what was committed");
+    world.pod("media-0", "Running", "True");
+    world.phase("Ready");
+    let after =
+        (world.commits("state"), world.condition(MEDIA, "Committed"), world.get(MEDIA)["status"]["places"].clone());
+    assert_eq!(after, before);
+
+    let label = |label: &str| world.kubectl(&[&["label"], &media[..], &[label]].concat());
+    label("kratix.io/paused-");
+    world.eventually("the edit is committed", || (world.get(MEDIA)["status"]["observedGeneration"] == 2).then_some(()));
+    assert_eq!(world.commits("state"), before.0 + 1);
     world.phase("Ready");
 }
 
@@ -242,9 +309,10 @@ fn leave_a_volume(world: &World) {
     let story = world.story("media");
     for reason in ["Committed", "Scheduled", "Progressing", "Degraded", "AllHealthy", "InvalidRequest", "VolumesRemain"]
     {
-        assert!(story.iter().any(|told| told == reason), "{reason}: {story:?}");
+        assert!(story.iter().any(|(told, _)| told == reason), "{reason}: {story:?}");
     }
-    assert_eq!(story.iter().filter(|told| *told == "Committed").count(), 1, "{story:?}");
+    // Of the request, and of its edit.
+    assert_eq!(story.iter().filter(|(told, _)| told == "Committed").count(), 2, "{story:?}");
 }
 
 #[test]
@@ -255,6 +323,9 @@ fn without_argo_cd_a_request_that_is_committed_is_ready_until_argo_cd_comes() {
     world.ready("media");
     let unknown = world.phase("Unknown");
     assert_eq!(unknown["status"].get("health"), None);
+    let page = world.page();
+    assert!(page.contains("platform_vcluster_phase_info{") && !page.contains("platform_vcluster_ready"), "{page}");
+    world.counts("kept_requests{kind=\"VClusterOrchestrator\",phase=\"ready\"}", 1.0);
     assert_eq!(world.condition(MEDIA, "PodsReady"), Value::Null);
     world.stop();
     world.argocd_kinds();
@@ -269,6 +340,8 @@ fn without_argo_cd_a_request_that_is_committed_is_ready_until_argo_cd_comes() {
     world.phase("Unknown");
     world.ready("media");
     assert_eq!(world.condition(MEDIA, "ArgoSynced"), Value::Null);
+    let page = world.page();
+    assert!(page.contains("platform_vcluster_phase_info{") && !page.contains("platform_vcluster_ready"), "{page}");
 }
 
 #[test]

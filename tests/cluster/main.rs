@@ -55,4 +55,5 @@ mod traces;
 mod vault;
 mod vclusters;
 mod wires;
+mod words;
 mod writers;

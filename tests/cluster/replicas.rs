@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::crashes::want;
 use crate::manifests::{destination, team};
@@ -290,16 +290,52 @@ fn an_api_server_that_hangs_ends_the_leaders_work() {
     leads(&world, &two);
 }
 
-#[test]
-fn without_the_right_to_a_lease_it_says_what_to_do() {
-    let world = world();
-    world.kubectl(&["delete", "rolebinding", "kept-lease", "-n", "kept-system"]);
-    let ask = ["auth", "can-i", "create", "leases", "-n", "kept-system", "--as=system:serviceaccount:kept-system:kept"];
+/// Deletes a binding until the operator has lost a right by that; how to make it again.
+fn take_away(world: &World, binding: &str, right: &[&str]) -> String {
+    let mut object = world.get(binding);
+    let name = object["metadata"]["name"].clone();
+    object["metadata"] = json!({"name": name, "namespace": object["metadata"]["namespace"]});
+    world.kubectl(&[&["delete"], &binding.split(' ').collect::<Vec<_>>()[..]].concat());
+    let user = "--as=system:serviceaccount:kept-system:kept";
+    let ask = [&["auth", "can-i"], right, &[user]].concat();
     world.eventually("the right to go", || (!world.try_kubectl(&ask, "").status.success()).then_some(()));
+    object.to_string()
+}
+
+#[test]
+fn a_replica_that_comes_before_its_rights_says_so_and_waits_for_them() {
+    let world = world();
+    let lease = ["create", "leases", "-n", "kept-system"];
+    let lease = take_away(&world, "rolebinding kept-lease -n kept-system", &lease);
+    let stores = ["list", "gitstatestores.platform.kratix.io"];
+    let all = take_away(&world, "clusterrolebinding kept-system:kept", &stores);
     let mut one = Replica::start(&world, "one");
-    assert!(!one.ended().success());
+    one.says(&world, "/readyz", 503, "the namespace kube-system cannot be read");
+    world.apply(&all);
+    one.says(&world, "/readyz", 503, "the lease kept-system/kept cannot be read or taken");
+    one.says(&world, "/healthz", 200, "ok");
+    // It has tried a few times by then.
+    sleep(Duration::from_secs(4));
+    assert_eq!(one.child.try_wait().expect("wait"), None, "it must not end\n{}", one.log());
     let log = one.log();
-    for words in ["the lease kept-system/kept", "forbidden", "create leases", "leaderElection.enabled: false"] {
-        assert!(log.contains(words), "{words}\n{log}");
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("the lease kept-system/kept")).collect();
+    assert_eq!(told.len(), 1, "it is said once\n{log}");
+    for words in ["forbidden", "create leases", "leaderElection.enabled: false"] {
+        assert!(told[0].contains(words), "{words}\n{log}");
     }
+    world.apply(&lease);
+    leads(&world, &one);
+    one.says(&world, "/readyz", 200, "ready\n");
+    world.apply(&teams(0..3, "Version 1"));
+    world.wait_teams(3);
+}
+
+#[test]
+fn a_replica_that_waits_for_its_rights_stops_when_it_is_told_to() {
+    let world = world();
+    take_away(&world, "clusterrolebinding kept-system:kept", &["list", "gitstatestores.platform.kratix.io"]);
+    let mut one = Replica::start(&world, "one");
+    one.says(&world, "/readyz", 503, "the namespace kube-system cannot be read");
+    one.signal("TERM");
+    assert!(one.ended().success(), "{}", one.log());
 }

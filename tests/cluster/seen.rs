@@ -90,6 +90,7 @@ fn what_is_missing_is_said_until_nothing_is() {
 fn metrics_follow_what_happens_and_keep_secrets() {
     let mut world = World::new();
     world.repository("state");
+    world.argocd_kinds();
     world.apply(&(world.secret() + &world.store("state", "") + &destination("host", "state", ".", "")));
     world.start("");
     world.readyz(200, "ready");

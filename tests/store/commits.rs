@@ -1,6 +1,8 @@
 //! What ends up in the repository, and in how many commits.
 
-use kept::store::{Chore, Error, Footprint};
+use std::path::Path;
+
+use kept::store::{Access, Chore, Engine, Error, Footprint};
 
 use crate::support::*;
 
@@ -35,18 +37,37 @@ fn the_message_reads_well_and_has_trailers() {
     let message = git(&repo, &["log", "-1", "--format=%an <%ae>%n%B", "main"]);
     assert!(message.starts_with("kept <kept@example.com>\nAdd Team default/payments\n\n"), "{message}");
     let trailers = git(&repo, &["log", "-1", "--format=%(trailers:only,unfold)", "main"]);
-    let version = env!("CARGO_PKG_VERSION");
-    assert_eq!(
-        trailers.trim(),
-        format!(
-            "Kept-Writer: cli\nKept-Request: team default/payments uid=u-1 input=abc generation=3\nKept-Version: {version}"
-        )
-    );
+    let (trailers, last) = trailers.trim().rsplit_once('\n').unwrap();
+    assert_eq!(last, format!("Kept-Version: {}", env!("CARGO_PKG_VERSION")));
+    let (trailers, branch) = trailers.rsplit_once('\n').unwrap();
+    assert_eq!(trailers, "Kept-Writer: cli\nKept-Request: team default/payments uid=u-1 input=abc generation=3");
+    let repository = branch.strip_prefix("Kept-Branch: main repository=").unwrap();
+    assert!(repository.len() == 12 && repository.chars().all(|c| c.is_ascii_hexdigit()), "{branch}");
     engine
         .commit(&[change("[skip ci]\nX: y").owns("b", &[("x", "1")]), change("c").owns("c", &[("x", "1")])], &[])
         .unwrap();
     let message = git(&repo, &["log", "-1", "--format=%B", "main"]);
     assert!(message.starts_with("Add 2 requests\n\n- Add Team default/_skip_ci__X:_y (1 file)\n"), "{message}");
+}
+
+#[test]
+fn commits_for_different_branches_differ_whatever_they_hold() {
+    let scratch = Scratch::new();
+    let wanted = || change("a").owns("a", &[("x", "1")]);
+    let second = |repo: &Path, branch: &str| git(repo, &["log", "-1", "--format=%ct", branch]);
+    // Within one second, which it takes a few tries to be sure of.
+    let twins = (0..20).filter(|at| {
+        let (one, other) = (scratch.bare(&format!("{at}")), scratch.bare(&format!("{at}-other")));
+        let mut next = Engine::open(Access { branch: "next".to_owned(), ..access(&one) }).unwrap();
+        let main = commit(&mut open(&one), wanted()).commit;
+        let next = commit(&mut next, wanted()).commit;
+        let elsewhere = commit(&mut open(&other), wanted()).commit;
+        let tree = |repo: &Path, id: &str| git(repo, &["rev-parse", &format!("{id}^{{tree}}")]);
+        assert_eq!(tree(&one, &main), tree(&one, &next));
+        assert!(main != next && main != elsewhere, "{main} {next} {elsewhere}");
+        second(&one, "main") == second(&one, "next") && second(&one, "main") == second(&other, "main")
+    });
+    assert!(twins.count() > 0, "no two were made within one second");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::promises::{self, Promise};
 use crate::store::writer::Writer;
 use crate::store::{self, Access, Survey};
 use crate::telemetry::metrics::Vcluster;
-use crate::values::RequestKey;
+use crate::values::{RequestKey, Set};
 
 /// What is expected at the start: the requests of a promise.
 pub(super) const PROMISE: &str = "promise";
@@ -84,6 +84,22 @@ impl State {
             .places(key)
             .iter()
             .any(|p| self.landscape.destinations.get(&p.destination).is_some_and(|d| d.leaving))
+    }
+
+    /// Whether a request is not in the cluster any more.
+    pub(super) fn is_gone(&self, key: &RequestKey) -> bool {
+        self.known.peers.get(key).is_none()
+    }
+
+    /// Drops all that is remembered of a request, but that others know of it.
+    pub(super) fn drop_request(&mut self, key: &RequestKey) {
+        self.requests.remove(key);
+        self.comparing.remove(key);
+        self.contested.remove(key);
+        self.lingering.remove(key);
+        self.unready.remove(key);
+        self.vclusters.remove(key);
+        self.known.reserve(key, &Set::new());
     }
 
     /// Makes due what failed at a remote.

@@ -25,17 +25,26 @@ impl Hub {
         self.said(kind, verdict);
         let mut state = self.state();
         // Of one that is gone its last reconcile may still speak.
-        if verdict.is_good() || state.known.peers.get(request).is_none() {
+        if verdict.is_good() || state.is_gone(request) {
             state.unready.remove(request);
         } else {
             state.unready.insert(request.clone(), verdict.reason);
         }
     }
 
-    /// How a request fares that makes a virtual cluster.
-    pub(in crate::controller) fn fares(&self, request: &RequestKey, vcluster: Option<Vcluster>) {
+    /// How a request fares: whether its status says that it is ready, and what is seen of its virtual cluster if it
+    /// makes one. Of what is not known that stays which was said before.
+    pub(in crate::controller) fn fares(
+        &self,
+        request: &RequestKey,
+        is_ready: Option<bool>,
+        vcluster: Option<Vcluster>,
+    ) {
         let mut state = self.state();
-        if let Some(vcluster) = vcluster.filter(|_| state.known.peers.get(request).is_some()) {
+        if let (Some(is_ready), Some(progress)) = (is_ready, state.requests.get_mut(request)) {
+            progress.is_ready = Some(is_ready);
+        }
+        if let Some(vcluster) = vcluster.filter(|_| !state.is_gone(request)) {
             state.vclusters.insert(request.clone(), vcluster);
         }
     }
@@ -49,7 +58,7 @@ impl Hub {
     pub(in crate::controller) fn snapshot(&self) -> Snapshot {
         let state = self.state();
         let mut waiting = BTreeMap::new();
-        let mut done: BTreeMap<&str, usize> = BTreeMap::new();
+        let (mut ready, mut committed): (BTreeMap<&str, usize>, BTreeMap<&str, usize>) = Default::default();
         for (key, progress) in &state.requests {
             match &progress.stage {
                 Stage::Writing(branches) | Stage::Leaving(branches) => {
@@ -57,8 +66,14 @@ impl Hub {
                         *waiting.entry(branch).or_insert(0) += 1;
                     }
                 }
-                Stage::Done(_) if !state.unready.contains_key(key) => *done.entry(&key.promise).or_default() += 1,
-                Stage::Done(_) | Stage::Failed(_) => {}
+                Stage::Done(_) | Stage::Failed(_) if state.unready.contains_key(key) => {}
+                Stage::Done(_) => match progress.is_ready {
+                    Some(true) => *ready.entry(&key.promise).or_default() += 1,
+                    Some(false) => *committed.entry(&key.promise).or_default() += 1,
+                    // Its status does not say so yet.
+                    None => {}
+                },
+                Stage::Failed(_) => {}
             }
         }
         let mut all: BTreeMap<&str, usize> = BTreeMap::new();
@@ -74,9 +89,14 @@ impl Hub {
         for promise in promises::all() {
             let (name, kind) = (promise.name(), &promise.crd().spec.names.kind);
             let of = |counts: &BTreeMap<&str, usize>| counts.get(name).copied().unwrap_or_default();
-            let (ready, failed, superseded) = (of(&done), of(&failed), of(&superseded));
-            let pending = of(&all).saturating_sub(ready + failed + superseded);
-            let phases = [("ready", ready), ("failed", failed), ("superseded", superseded), ("pending", pending)];
+            let [ready, committed, failed, superseded] = [&ready, &committed, &failed, &superseded].map(of);
+            let phases = [
+                ("ready", ready),
+                ("committed", committed),
+                ("failed", failed),
+                ("superseded", superseded),
+                ("pending", of(&all).saturating_sub(ready + committed + failed + superseded)),
+            ];
             requests.extend(phases.map(|(phase, number)| (kind.clone(), phase, number)));
         }
         let stores = state.landscape.stores.values().map(|store| {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-pub(in crate::controller) use super::board::Sight;
-use super::board::{Cluster, Count, Look};
 use super::report::{Application, Id, Secret};
+pub(in crate::controller) use super::sight::Sight;
+use super::sight::{Cluster, Count, Look};
 use crate::api::status::Phase;
 use crate::api::status::condition::{ARGO_SYNCED, CLUSTER_REGISTERED, KUBECONFIG_AVAILABLE, PODS_READY};
 use crate::controller::status::{Verdict, cut};
@@ -142,7 +142,7 @@ pub(in crate::controller) fn of_vcluster(sight: &Sight, since: Option<Timestamp>
     let fields = [("phase", json!(phase)), ("message", json!(cut(&message))), ("health", health)];
     let vital = Vcluster {
         phase: phase.name(),
-        is_ready: phase == Phase::Ready,
+        is_ready: (phase != Phase::Unknown).then_some(phase == Phase::Ready),
         pods: pods.map(|count| (count.ready, count.total)),
         argocd: seen.map(|application| (application.is_synced(), application.is_healthy())),
         applications: members.map(|count| (count.ready, count.total)),

@@ -4,6 +4,7 @@
 mod board;
 pub(super) mod health;
 mod report;
+mod sight;
 
 #[cfg(test)]
 mod tests;
@@ -20,8 +21,9 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-use self::board::{Board, Scope, Sight};
+use self::board::{Board, Scope};
 use self::report::{Pod, Volume};
+use self::sight::Sight;
 use super::stream::Lists;
 use super::triggers::Triggers;
 use super::watch::{self, Hear, Heard, Place};

@@ -1,14 +1,19 @@
 //! What is said of what is seen.
 
-use serde_json::{Value, json};
+use std::sync::Arc;
 
-use super::board::{Board, Scope, Sight};
+use kube::api::DynamicObject;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::board::{Board, Scope};
 use super::health::{Health, of_request, of_vcluster};
 use super::report::{Pod, Volume};
-use super::{Application, Applies, Id, Kind, Report, Watched};
+use super::sight::Sight;
+use super::{Application, Applies, Id, Kind, PACE, Report, Watched, pass_on};
+use crate::controller::triggers::Triggers;
 use crate::manifest::{Observed, ObservedKind, ObservedObject, VirtualCluster};
 use crate::values::{RequestKey, Timestamp};
-use kube::api::DynamicObject;
 
 const NAMESPACE: &str = "vcluster-media";
 
@@ -247,6 +252,12 @@ fn what_cannot_be_seen_is_left_out() {
     let health = judge(&board);
     assert!(health.verdict.is_none(), "{health:?}");
     assert_eq!((&health.fields["phase"], &health.fields["health"]), (&json!("Unknown"), &Value::Null));
+    let metrics = health.vcluster.expect("one");
+    assert_eq!(
+        (metrics.is_ready, metrics.pods, metrics.argocd),
+        (None, None, None),
+        "nobody knows, so nothing is said"
+    );
     assert_eq!(condition(&board, "PodsReady"), None);
 
     // No External Secrets Operator.
@@ -338,4 +349,35 @@ fn only_changes_are_passed_on_and_nothing_is_kept_of_what_is_gone() {
         board.complete(&scope(kind));
     }
     assert!(board.is_empty());
+}
+
+#[tokio::test]
+async fn what_comes_together_is_passed_on_once_and_no_faster_than_the_pace() {
+    let mut triggers = Triggers::default();
+    let mut heard = triggers.register(&crate::cluster::resource("VClusterOrchestrator", "vclusterorchestrators"));
+    let (concerned, waiting) = mpsc::unbounded_channel();
+    let passing = tokio::spawn(pass_on(waiting, Arc::new(triggers)));
+    let other = || RequestKey { name: "other".into(), ..key() };
+    let say = |requests: &[RequestKey]| concerned.send(requests.iter().cloned().collect()).expect("it listens");
+    let begun = std::time::Instant::now();
+    for _ in 0..100 {
+        say(&[key()]);
+        say(&[key(), other()]);
+    }
+    let mut names = Vec::new();
+    for _ in 0..2 {
+        names.push(heard.one.recv().await.expect("a request").name);
+    }
+    assert!(begun.elapsed() >= PACE, "it waits for what comes together");
+    names.sort();
+    assert_eq!(names, ["media", "other"]);
+
+    // What comes afterwards waits as long again, and nothing of before is said once more.
+    let begun = std::time::Instant::now();
+    say(&[key()]);
+    assert_eq!(heard.one.recv().await.expect("a request").name, "media");
+    assert!(begun.elapsed() >= PACE, "a change after a pause is no exception");
+    drop(concerned);
+    passing.await.expect("it ends with those who tell it");
+    assert!(heard.one.try_recv().is_err());
 }

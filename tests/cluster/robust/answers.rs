@@ -60,6 +60,28 @@ fn conflicts_are_looked_at_again_whoever_claims_them() {
 }
 
 #[test]
+fn an_api_server_that_asks_for_an_hours_patience_is_asked_again() {
+    let (mut world, proxy) = World::proxied();
+    proxy.ask_for(3600);
+    // More than one call is made again by itself: it fails, and its object is looked at again.
+    proxy.spoil(&[Call::Status], Fault::Status(429), 6);
+    world.apply(&team("default", "one", "One"));
+    world.wait_ready("team one");
+    proxy.spoil(&[Call::Read, Call::Write], Fault::Status(429), 6);
+    world.kubectl(&["delete", "team", "one", "--timeout=100s"]);
+    assert_eq!(proxy.calls(CALLS).1, 12, "all of them were spoilt");
+    // One that is only busy for a moment is no reason to say that anything is wrong.
+    let failed = "kept_errors_total{kind=\"Team\",reason=\"ApiServer\"}";
+    let before = world.metric(failed).unwrap_or_default();
+    assert!(before > 0.0, "six in a row are");
+    proxy.spoil(&[Call::Status, Call::Write], Fault::Status(503), 2);
+    world.apply(&team("default", "two", "Two"));
+    world.wait_ready("team two");
+    assert_eq!((proxy.calls(CALLS).1, world.metric(failed)), (14, Some(before)));
+    assert!(world.runs());
+}
+
+#[test]
 fn a_start_while_the_api_server_has_nothing_to_say() {
     let mut world = World::new();
     let proxy = ApiProxy::before(std::path::Path::new(&world.info("kubeconfig")));
