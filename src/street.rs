@@ -3,7 +3,7 @@
 
 mod fingerprint;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -126,19 +126,13 @@ pub fn removal(request: &Request, view: View) -> Desired {
 }
 
 fn blank(request: &Request, view: View) -> Change {
+    let owner = Owner { writer: view.writer.to_owned(), key: request.key.clone() };
     Change {
-        owner: Owner { writer: view.writer.to_owned(), key: request.key.clone() },
-        kind: request.kind.clone(),
         uid: request.uid.clone(),
         generation: request.generation,
-        input: String::new(),
-        fingerprint: None,
         created: request.created,
-        claims: Set::new(),
-        supersedes: Set::new(),
         adopt: view.adopt.to_vec(),
-        unless_head: BTreeSet::new(),
-        roots: Map::new(),
+        ..Change::of(owner, &request.kind)
     }
 }
 

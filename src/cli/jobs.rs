@@ -16,7 +16,7 @@ use crate::placement::Branch;
 use crate::promises::{self, Refusal};
 use crate::store::Change;
 use crate::street::{Desired, Failure, Fingerprints, desire, removal};
-use crate::values::{Map, Owner, RequestKey, Set};
+use crate::values::{Map, Owner, RequestKey};
 
 /// Requests that have come to the end of the street.
 pub(super) struct Wanted {
@@ -243,20 +243,7 @@ pub(super) fn prune_jobs(session: &Session, going: &Going) -> Vec<Job> {
             let mut changes: Map<Branch, Box<Change>> = Map::new();
             for site in sites {
                 let change = changes.entry(site.branch.clone()).or_insert_with(|| {
-                    Box::new(Change {
-                        owner: owner.clone(),
-                        kind: kind.clone(),
-                        uid: String::new(),
-                        generation: 0,
-                        input: String::new(),
-                        fingerprint: None,
-                        created: None,
-                        claims: Set::new(),
-                        supersedes: Set::new(),
-                        adopt: session.adopt.clone(),
-                        unless_head: BTreeSet::new(),
-                        roots: Map::new(),
-                    })
+                    Box::new(Change { adopt: session.adopt.clone(), ..Change::of(owner.clone(), &kind) })
                 });
                 change.roots.insert(site.root.clone(), Vec::new());
             }

@@ -235,20 +235,7 @@ mod tests {
 
     fn change() -> Change {
         let key = RequestKey { namespace: "default".into(), promise: "team".into(), name: "x".into() };
-        Change {
-            owner: Owner { writer: "w".into(), key },
-            kind: "Team".into(),
-            uid: String::new(),
-            generation: 1,
-            input: String::new(),
-            fingerprint: None,
-            created: None,
-            claims: Set::new(),
-            supersedes: Set::new(),
-            adopt: Vec::new(),
-            unless_head: BTreeSet::new(),
-            roots: Map::new(),
-        }
+        Change::of(Owner { writer: "w".into(), key }, "Team")
     }
 
     fn progress(changes: &[&str], leave: &[&str]) -> Progress {

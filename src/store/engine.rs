@@ -1,18 +1,15 @@
 //! The synchronous heart of the store: one per remote and branch. It holds a base commit, applies changes
 //! to it in memory, and publishes the result by compare-and-swap.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use git2::Oid;
-
-use super::build::{Base, New, build, preview};
+use super::build::{Base, preview};
 use super::disturbed::Disturbed;
 use super::fence::Fence;
-use super::git::{self, Pushed, Transport};
+use super::git::{self, Transport};
 use super::heads::Heads;
 use super::inventory::Inventory;
 use super::kratix::LeftOver;
@@ -20,12 +17,10 @@ use super::preview::Touched;
 use super::split::Refused;
 use super::stage::{Indexes, Stage};
 use super::{Access, Change, Chore, Error, Outcome, Record};
-use crate::values::{Map, Owner, RelPath, Span};
+use crate::values::{Owner, RelPath, Span};
 
 /// How often a commit is built anew because the branch moved meanwhile.
-const ATTEMPTS: u32 = 10;
-/// How often a push is sent again whose connection ended without an answer, while the branch stands still.
-const RESENDS: u32 = 2;
+pub(super) const ATTEMPTS: u32 = 10;
 
 /// Steps of which is told. A remote that declines some of a thousand requests is asked hundreds of times.
 const SPANS: usize = 100;
@@ -75,17 +70,17 @@ pub struct Published {
 
 /// One remote and branch.
 pub struct Engine {
-    access: Access,
+    pub(super) access: Access,
     /// Absent after new credentials, until the next use.
-    transport: Option<Box<dyn Transport>>,
-    base: Option<Base>,
-    indexes: Indexes,
-    heads: Heads,
-    fence: Fence,
+    pub(super) transport: Option<Box<dyn Transport>>,
+    pub(super) base: Option<Base>,
+    pub(super) indexes: Indexes,
+    pub(super) heads: Heads,
+    pub(super) fence: Fence,
     pub(super) refused: Refused,
-    disturbed: Disturbed,
+    pub(super) disturbed: Disturbed,
     /// What was done since that was asked last.
-    spans: Vec<Span>,
+    pub(super) spans: Vec<Span>,
 }
 
 impl Engine {
@@ -117,7 +112,7 @@ impl Engine {
         Self { fence, ..self }
     }
 
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         format!("{}@{}", self.access.url, self.access.branch)
     }
 
@@ -195,66 +190,6 @@ impl Engine {
         Ok(published.outcomes)
     }
 
-    /// Makes one commit of it all, or hears that the remote refuses just that.
-    pub(super) fn publish_together(&mut self, changes: &[Change], chores: &[Chore]) -> Result<Together, Error> {
-        let mut resends = 0;
-        let mut moved = false;
-        let mut last = String::new();
-        for attempt in 0..ATTEMPTS {
-            pause(attempt);
-            let known = self.base;
-            let wary = changes.iter().any(|change| !change.unless_head.is_empty());
-            let base = if wary { self.look()? } else { self.base()? };
-            // Whether `base` was seen at the remote during this call, not only at some time before.
-            let fresh = known != Some(base) || attempt > 0;
-            let tried = match self.try_publish(base, fresh, changes, chores) {
-                Err(Error::Git(words)) if attempt == 0 && self.is_far() => {
-                    self.begin_anew(&words);
-                    continue;
-                }
-                tried => tried?,
-            };
-            match tried {
-                Attempt::Done(published) => return Ok(self.settled(changes, published)),
-                // Whatever its words: if the branch is not what was built upon, that may be all it means, as
-                // where the repository was made anew.
-                Attempt::Refused(error) if self.look().is_ok_and(|head| head != base) => {
-                    moved = true;
-                    last = error.to_string();
-                }
-                Attempt::Refused(error) => return Ok(Together::Refused(error)),
-                Attempt::Moved(words) => {
-                    last = words;
-                    moved |= self.look()? != base;
-                }
-                Attempt::Unknown { commit, published, error, stalled } => {
-                    let head = self.look().map_err(|_| error.clone())?;
-                    if head.commit == Some(commit) {
-                        return Ok(self.settled(changes, published));
-                    }
-                    // A server that is slow will be as slow again. One that closed a connection which
-                    // had idled for too long answers on a new one.
-                    if head.commit == base.commit && (stalled || resends == RESENDS) {
-                        return Err(error);
-                    }
-                    resends += 1;
-                    last = error.to_string();
-                }
-            }
-        }
-        let place = format!("the branch {} of {}", self.access.branch, self.access.url);
-        Err(if moved {
-            Error::Contended(format!("{place} moved whenever a commit was built on it, {ATTEMPTS} times ({last})"))
-        } else {
-            Error::Rejected(format!("{place} cannot be moved, though nobody else moved it: {last}"))
-        })
-    }
-
-    fn settled(&mut self, changes: &[Change], published: Published) -> Together {
-        self.disturbed.settled(changes.iter().map(|change| &change.owner));
-        Together::Done(published)
-    }
-
     /// The owners whose files or records others have changed since this was asked last, as far as that was
     /// noticed: a look at the remote notices it, and so does a push that finds the branch elsewhere.
     pub fn take_disturbed(&mut self) -> BTreeSet<Owner> {
@@ -288,7 +223,7 @@ impl Engine {
         Ok(Head { commit: head.map(|id| id.to_string()) })
     }
 
-    fn is_far(&self) -> bool {
+    pub(super) fn is_far(&self) -> bool {
         self.transport.as_ref().is_some_and(|transport| !transport.is_near())
     }
 
@@ -303,7 +238,7 @@ impl Engine {
         }
     }
 
-    fn begin_anew(&mut self, words: &str) {
+    pub(super) fn begin_anew(&mut self, words: &str) {
         tracing::warn!(error = words, "a cache is of no use any more and made anew");
         self.forget();
     }
@@ -317,7 +252,7 @@ impl Engine {
     }
 
     /// The base to build on: looked up where that is cheap, else as it was last confirmed.
-    fn base(&mut self) -> Result<Base, Error> {
+    pub(super) fn base(&mut self) -> Result<Base, Error> {
         let near = connect(&self.access, &mut self.transport)?.is_near();
         match self.base {
             Some(base) if !near => Ok(base),
@@ -326,7 +261,7 @@ impl Engine {
     }
 
     /// Makes the remote's head the base.
-    fn look(&mut self) -> Result<Base, Error> {
+    pub(super) fn look(&mut self) -> Result<Base, Error> {
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -363,96 +298,16 @@ impl Engine {
         self.base = Some(base);
         Ok(base)
     }
-
-    /// Builds one commit on `base` and pushes it.
-    fn try_publish(&mut self, base: Base, fresh: bool, changes: &[Change], chores: &[Chore]) -> Result<Attempt, Error> {
-        let name = self.name();
-        let transport = connect(&self.access, &mut self.transport)?;
-        let found = base.commit.map(|id| id.to_string()).unwrap_or_default();
-        let changes = heeding_head(changes, &found, self.heads.made_elsewhere(&found, &name));
-        let since = SystemTime::now();
-        let built = build(transport.objects(), &self.access, base, &mut self.indexes, &changes, chores);
-        note(&mut self.spans, "build", since);
-        if built.is_err() {
-            // Nobody knows how far it came.
-            self.indexes.clear();
-        }
-        let built = built?;
-        let Some(New { commit, tree, objects }) = built.new else {
-            built.ledger.confirm(&mut self.indexes);
-            // Nothing to push means that nothing was compared either.
-            if !fresh && transport.head()? != base.commit {
-                return Ok(Attempt::Moved("it moved while nothing was to be changed".to_owned()));
-            }
-            return Ok(Attempt::Done(built.effects.published(&found, &found)));
-        };
-        let published = built.effects.published(&commit.to_string(), &found);
-        self.heads.made(&commit.to_string(), &name);
-        let since = SystemTime::now();
-        let pushed = transport.push(base.commit, commit, &objects, &self.fence);
-        note(&mut self.spans, "push", since);
-        if matches!(pushed, Ok(Pushed::Done)) {
-            built.ledger.confirm(&mut self.indexes);
-            self.base = Some(Base { commit: Some(commit), tree: Some(tree) });
-        } else {
-            built.ledger.abandon(&mut self.indexes);
-        }
-        let pushed = match pushed {
-            Err(error @ Error::Rejected(_)) => return Ok(Attempt::Refused(error)),
-            pushed => pushed?,
-        };
-        Ok(match pushed {
-            Pushed::Done => Attempt::Done(published),
-            Pushed::Moved(words) => Attempt::Moved(words),
-            Pushed::Unknown { error, stalled } => Attempt::Unknown { commit, published, error, stalled },
-        })
-    }
-}
-
-/// The changes, without anything to do in those that spare this head.
-fn heeding_head<'a>(changes: &'a [Change], head: &str, is_anothers: bool) -> Cow<'a, [Change]> {
-    let spares = |change: &Change| change.unless_head.contains(head) || is_anothers && !change.unless_head.is_empty();
-    if !changes.iter().any(spares) {
-        return Cow::Borrowed(changes);
-    }
-    let heeding = |change: &Change| {
-        let roots = if spares(change) { Map::new() } else { change.roots.clone() };
-        Change { roots, ..change.clone() }
-    };
-    changes.iter().map(heeding).collect()
-}
-
-/// What became of changes and chores that were to go together.
-pub(super) enum Together {
-    /// All have their answers.
-    Done(Published),
-    /// The remote refuses something in the commit, or the commit itself: [`Error::Rejected`].
-    Refused(Error),
-}
-
-/// How one attempt ended.
-enum Attempt {
-    Done(Published),
-    Refused(Error),
-    /// Somebody else moved the branch; the remote's words.
-    Moved(String),
-    /// Nobody answered: the commit may have arrived, with these answers if it did.
-    Unknown {
-        commit: Oid,
-        published: Published,
-        error: Error,
-        stalled: bool,
-    },
 }
 
 /// Adds what began then, and is over now.
-fn note(spans: &mut Vec<Span>, name: &'static str, since: SystemTime) {
+pub(super) fn note(spans: &mut Vec<Span>, name: &'static str, since: SystemTime) {
     if spans.len() < SPANS {
         spans.push(Span::since(name, since));
     }
 }
 
-fn connect<'a>(
+pub(super) fn connect<'a>(
     access: &Access,
     transport: &'a mut Option<Box<dyn Transport>>,
 ) -> Result<&'a mut Box<dyn Transport>, Error> {
@@ -463,7 +318,7 @@ fn connect<'a>(
 }
 
 /// Waits before another attempt, each time longer and never as long as the others who try.
-fn pause(attempt: u32) {
+pub(super) fn pause(attempt: u32) {
     if attempt > 0 {
         let limit = 10_u64.saturating_mul(1 << attempt.min(6));
         let random = std::hash::RandomState::new().build_hasher().finish();

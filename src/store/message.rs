@@ -93,15 +93,15 @@ fn trailers(text: &mut String, access: &Access, changes: &[(&Change, &Effect)]) 
             text.push('\n');
         }
     }
-    let _ = writeln!(text, "Kept-Branch: {} repository={}", clean(&access.branch), short(&access.url));
+    let _ = writeln!(text, "Kept-Branch: {} repository={}", clean(&access.branch), short(access));
     let _ = writeln!(text, "Kept-Version: {}", env!("CARGO_PKG_VERSION"));
 }
 
-/// Stands for a repository without saying where it is. Two branches that get the same files upon the same commit, or
+/// Stands for a repository and branch without saying where that is. Two branches that get the same files upon the same commit, or
 /// upon none, within one second would hold one and the same commit if it did not say for which it was made: then a
 /// removal from one would spare its files, as if they were what was just written to the other.
-fn short(url: &str) -> String {
-    let digest = Sha256::digest(Remote::new(url).to_string());
+fn short(access: &Access) -> String {
+    let digest = Sha256::digest(format!("{} {}", Remote::new(&access.url), access.branch));
     digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 

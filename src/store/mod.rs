@@ -11,6 +11,7 @@ mod heads;
 pub mod records;
 pub mod writer;
 
+mod attempt;
 mod build;
 mod chores;
 mod conflicts;
@@ -38,6 +39,7 @@ pub use access::Access;
 pub use credentials::{AuthMethod, Credentials, GithubApp, SigningKey, SshLogin};
 pub use engine::{Engine, Head, Preview, Published, Survey};
 pub use fence::Fence;
+pub(crate) use git::proxy::of_process as proxy_for;
 pub use heads::Heads;
 pub use inventory::{Held, Inventory, Written};
 pub use kratix::{LeftOver, is_kratixs_rest};
@@ -79,6 +81,26 @@ pub struct Change {
     pub unless_head: BTreeSet<String>,
     /// By store root (the state store's `path`): the places wanted there.
     pub roots: Map<RelPath, Vec<Place>>,
+}
+
+impl Change {
+    /// Of an owner that wants nothing anywhere yet.
+    pub fn of(owner: Owner, kind: &str) -> Self {
+        Self {
+            owner,
+            kind: kind.to_owned(),
+            uid: String::new(),
+            generation: 0,
+            input: String::new(),
+            fingerprint: None,
+            created: None,
+            claims: Set::new(),
+            supersedes: Set::new(),
+            adopt: Vec::new(),
+            unless_head: BTreeSet::new(),
+            roots: Map::new(),
+        }
+    }
 }
 
 /// Files for one destination.

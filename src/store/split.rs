@@ -5,7 +5,8 @@ use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{Hash, Hasher};
 
-use super::engine::{Engine, Together};
+use super::attempt::Together;
+use super::engine::Engine;
 use super::{Change, Chore, Error, Footprint, Outcome, Published};
 use crate::values::Owner;
 

@@ -1,6 +1,5 @@
 //! Repositories to test on, and changes in few words.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -168,23 +167,9 @@ pub(crate) fn file_map(files: &[(&str, &str)]) -> Map<RelPath, Vec<u8>> {
 
 /// A change of the request `name` with no places yet: a removal, from the root.
 pub(crate) fn change(name: &str) -> Change {
-    Change {
-        owner: Owner {
-            writer: "cli".to_owned(),
-            key: RequestKey { namespace: "default".to_owned(), promise: "team".to_owned(), name: name.to_owned() },
-        },
-        kind: "Team".to_owned(),
-        uid: String::new(),
-        generation: 0,
-        input: String::new(),
-        fingerprint: None,
-        created: None,
-        claims: Set::new(),
-        supersedes: Set::new(),
-        adopt: Vec::new(),
-        unless_head: BTreeSet::new(),
-        roots: Map::from_iter([(RelPath::root(), Vec::new())]),
-    }
+    let key = RequestKey { namespace: "default".to_owned(), promise: "team".to_owned(), name: name.to_owned() };
+    let roots = Map::from_iter([(RelPath::root(), Vec::new())]);
+    Change { roots, ..Change::of(Owner { writer: "cli".to_owned(), key }, "Team") }
 }
 
 pub(crate) fn place(footprint: Footprint) -> Place {

@@ -43,20 +43,7 @@ fn reconcile(hub: &Hub, promise: &dyn Promise, request: &Request) {
         ObservedObject { kind: ObservedKind::Application, namespace: "argocd".into(), name: "one".into() };
     hub.sight(key, Some(&Observed { objects: vec![application], vcluster: None }), &[]);
     let owner = Owner { writer: "w".into(), key: key.clone() };
-    let change = store::Change {
-        owner,
-        kind: "Team".into(),
-        uid: String::new(),
-        generation: 1,
-        input: String::new(),
-        fingerprint: None,
-        created: None,
-        claims: Set::new(),
-        supersedes: Set::new(),
-        adopt: Vec::new(),
-        unless_head: BTreeSet::new(),
-        roots: crate::values::Map::new(),
-    };
+    let change = store::Change::of(owner, "Team");
     let branch = Branch { remote: crate::values::Remote::new("https://git.example/state"), name: "main".into() };
     hub.answered(Event {
         branch,

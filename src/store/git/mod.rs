@@ -14,7 +14,7 @@ pub(crate) mod objects;
 mod pack;
 pub(crate) mod parse;
 mod protocol;
-mod proxy;
+pub(crate) mod proxy;
 mod remote;
 pub(crate) mod sign;
 mod ssh;

@@ -13,6 +13,11 @@ pub(crate) struct Environment<'a>(pub(crate) &'a dyn Fn(&str) -> Option<String>)
 /// The environment of this process.
 pub(crate) const PROCESS: Environment<'static> = Environment(&|name| std::env::var(name).ok());
 
+/// The proxy by which this process reaches a URL, as its environment says.
+pub(crate) fn of_process(url: &Url) -> Result<Option<Proxy>, Error> {
+    choose(url, None, &PROCESS)
+}
+
 /// The proxy for a URL: the `given` one, or the environment's. This machine, the cluster and what `no_proxy` names
 /// are reached without one.
 pub(crate) fn choose(url: &Url, given: Option<&str>, environment: &Environment<'_>) -> Result<Option<Proxy>, Error> {
