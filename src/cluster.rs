@@ -24,7 +24,7 @@ use crate::store;
 /// Calls that wait for their turn.
 const WAITING: usize = 1024;
 
-/// A client that asks an API server which is busy (429, 503, 504) three times more, within four seconds. `kube`'s own
+/// A client that asks an API server which is busy (429, 503, 504) three times more, within ten seconds. `kube`'s own
 /// policy goes on for minutes, or for as long as the server asks for: whoever waits for a call could not say meanwhile
 /// what is wrong, and comes back to it later in any case. Every try goes through `gate`.
 pub fn client(

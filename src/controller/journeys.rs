@@ -19,6 +19,9 @@ pub(super) struct Journeys {
     open: Mutex<HashMap<RequestKey, Journey>>,
 }
 
+/// Parts of which is told: a status that cannot be written for days has a thousand.
+const PARTS: usize = 100;
+
 /// A request that is on its way.
 struct Journey {
     begun: SystemTime,
@@ -31,6 +34,12 @@ struct Journey {
 }
 
 impl Journey {
+    fn add(&mut self, part: Part) {
+        if self.parts.len() < PARTS {
+            self.parts.push(part);
+        }
+    }
+
     fn new() -> Self {
         Self { begun: SystemTime::now(), submitted: None, attributes: Vec::new(), parts: Vec::new(), tells: false }
     }
@@ -57,7 +66,7 @@ impl Journeys {
         // Without a watch event it is another look, or another try.
         let journey = open.entry(key.clone()).or_insert_with(Journey::new);
         if journey.parts.is_empty() {
-            journey.parts.push(Part::plain(Span::since("queue", journey.begun)));
+            journey.add(Part::plain(Span::since("queue", journey.begun)));
         }
         journey.attributes = vec![
             ("k8s.namespace.name", key.namespace.clone()),
@@ -71,7 +80,7 @@ impl Journeys {
     /// Something was done for it that began then.
     pub(super) fn did(&self, key: &RequestKey, what: &'static str, from: SystemTime) {
         if let Some(journey) = self.open().get_mut(key) {
-            journey.parts.push(Part::plain(Span::since(what, from)));
+            journey.add(Part::plain(Span::since(what, from)));
         }
     }
 
@@ -89,7 +98,7 @@ impl Journeys {
         let Some(journey) = open.get_mut(&event.change.owner.key) else { return };
         let Some((commit, steps)) = event.spans.split_first() else { return };
         if let Some(from) = journey.submitted.filter(|from| *from < commit.from) {
-            journey.parts.push(Part::plain(Span { name: "mailbox", from, to: commit.from }));
+            journey.add(Part::plain(Span { name: "mailbox", from, to: commit.from }));
         }
         let mut attributes = vec![("kept.store", event.branch.to_string())];
         match &event.outcome {
@@ -100,7 +109,7 @@ impl Journeys {
             }
             Err(_) => journey.tells = true,
         }
-        journey.parts.push(Part {
+        journey.add(Part {
             span: commit.clone(),
             attributes,
             error: event.outcome.as_ref().err().map(ToString::to_string),

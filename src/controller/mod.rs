@@ -26,7 +26,7 @@ mod vitals;
 mod watch;
 
 use std::collections::HashSet;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
@@ -175,7 +175,7 @@ async fn operate(
     let lists = Lists::default();
     let live = settings.health.then(|| Live::start(&client, &lists, &settings, triggers.clone()));
     let pushes = argocd::start(&client, &lists, &settings.argocd, live.as_ref());
-    let (hub, mut answers) = Hub::new(settings, writer, triggers, pushes, live, &vitals, fence);
+    let (hub, mut answers) = Hub::new(settings, writer, triggers.clone(), pushes, live, &vitals, fence);
     let expected =
         async { (names(&client, &store_kind, &vitals).await, names(&client, &destination_kind, &vitals).await) };
     let (stores, destinations) = tokio::select! {
@@ -194,8 +194,14 @@ async fn operate(
 
     vitals.meet(hub.clone(), bookkeeping.abort_handle());
     let story = Story::start(client.clone());
-    let serving =
-        Serving { client: client.clone(), lists, refusals: Refusals::new(story.clone()), vitals, stop: stop.clone() };
+    let serving = Serving {
+        client: client.clone(),
+        lists,
+        triggers,
+        refusals: Refusals::new(story.clone()),
+        vitals,
+        stop: stop.clone(),
+    };
     let context = |resource: &ApiResource| {
         let (hub, client, story) = (hub.clone(), client.clone(), story.clone());
         Context { hub, client, story, resource: resource.clone() }
@@ -277,6 +283,7 @@ fn meet(hub: &Hub, promise: &'static dyn Promise, seen: &Seen, present: &Present
 struct Serving<S> {
     client: Client,
     lists: Lists,
+    triggers: Arc<Triggers>,
     refusals: Arc<Refusals>,
     vitals: Arc<Vitals>,
     stop: S,
@@ -311,14 +318,24 @@ impl<S: Future<Output = ()> + Clone + Send + Sync + 'static> Serving<S> {
             .reflect(store)
             .inspect({
                 let (reader, vitals, kind, api) = (reader.clone(), vitals.clone(), kind.clone(), api.clone());
-                let refusals = refusals.clone();
+                let (refusals, triggers) = (refusals.clone(), self.triggers.clone());
                 move |event| {
                     vitals.saw(&kind, &api, event);
                     refusals.heed(&kind, event, &reader);
                     observe(event, &reader);
+                    if matches!(event, Ok(watcher::Event::InitDone)) {
+                        triggers.all(|of| *of == *kind);
+                    }
                 }
             })
-            .applied_objects();
+            // What is listed is at hand only when all of it is: then all are looked at.
+            .filter_map(|seen| {
+                ready(match seen {
+                    Ok(watcher::Event::Apply(object)) => Some(Ok(object)),
+                    Ok(_) => None,
+                    Err(error) => Some(Err(error)),
+                })
+            });
         let (one, all) = listener.streams();
         Controller::for_stream_with(objects, reader, of_kind)
             .with_config(Config::default().concurrency(CONCURRENCY))
@@ -376,7 +393,9 @@ async fn patiently(why: String, said: &mut String) {
 
 /// An error with all its causes: the outermost alone says little. Of the API server its own words, which are enough.
 fn chain(error: &kube::Error) -> String {
-    if let kube::Error::Api(status) = error {
+    if let kube::Error::Api(status) = error
+        && !status.message.is_empty()
+    {
         return status.message.clone();
     }
     let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::live::health::Health;
 use crate::api;
-use crate::api::status::condition::{COMMITTED, HEALTH, PAUSED, READY, SUPERSEDED_BY};
+use crate::api::status::condition::{COMMITTED, HEALTH, KRATIX, PAUSED, READY, SUPERSEDED_BY};
 use crate::values::Timestamp;
 
 /// Why nothing is written for a request.
@@ -86,8 +86,11 @@ pub(super) fn paused(object: &DynamicObject, health: &Health, now: Timestamp) ->
         let ready = verdict.map_or(as_committed, |verdict| condition(READY, verdict, generation, now));
         api::status::set(&mut conditions, ready);
     }
-    let on_pause = Verdict::good(PAUSED, ON_PAUSE);
-    api::status::set(&mut conditions, condition(PAUSED, &on_pause, object.metadata.generation, now));
+    // Kratix has this one unknown on a pause: nobody waits for an edit that nobody commits.
+    let reconciled = (KRATIX[0], Verdict::unknown(PAUSED, ON_PAUSE));
+    for (type_, verdict) in [(PAUSED, Verdict::good(PAUSED, ON_PAUSE)), reconciled] {
+        api::status::set(&mut conditions, condition(type_, &verdict, object.metadata.generation, now));
+    }
     conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
     json!(conditions)
 }

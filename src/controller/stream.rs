@@ -3,8 +3,8 @@
 //! server takes about a second to say that a stream has told all there is now.
 //!
 //! A server's version does not tell whether it has it, as it is a feature that can be off. But a server without it
-//! refuses the first request, and is asked for pages from then on, for all kinds. Where a stream neither ends nor goes
-//! on, something between the server and kept does not know it, and pages are asked for as well.
+//! refuses the first request, and is asked for pages from then on, for all kinds. Where a stream does not go on, or ends
+//! before all is told, something between the server and kept does not know it, and pages are asked for as well.
 
 use std::fmt::Debug;
 use std::pin::Pin;
@@ -19,8 +19,8 @@ use kube::runtime::watcher::{self, Config, Error, Event};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-/// How long a stream of what is there may say nothing.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a stream of what is there may say nothing. Statuses wait longer for what they speak of.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Objects in a page: they are in memory as text and as objects at the same time.
 const PAGE: u32 = 100;
 
@@ -48,6 +48,8 @@ struct Watch<K> {
     streamed: bool,
     /// Whether it has yet to say all that is there.
     begins: bool,
+    /// Whether it has begun to.
+    begun: bool,
 }
 
 impl Lists {
@@ -73,7 +75,7 @@ impl<K: Resource + Clone + DeserializeOwned + Debug + Send + 'static> Watch<K> {
     fn new(api: Api<K>, lists: Lists, streamed: bool) -> Self {
         let config = if streamed { Config::default().streaming_lists() } else { Config::default().page_size(PAGE) };
         let events = Box::pin(watcher::watcher(api.clone(), config));
-        Self { api, lists, events, streamed, begins: true }
+        Self { api, lists, events, streamed, begins: true, begun: false }
     }
 
     async fn next(&mut self) -> Seen<K> {
@@ -82,6 +84,9 @@ impl<K: Resource + Clone + DeserializeOwned + Debug + Send + 'static> Watch<K> {
             let why = match &seen {
                 Some(Err(error)) if self.streamed && self.begins && is_refusal(error) => error.to_string(),
                 None if self.streamed && self.begins => format!("nothing has come for {:?}", self.lists.patience),
+                Some(Ok(Event::Init)) if self.streamed && self.begins && self.begun => {
+                    "a stream has ended before all was told".to_owned()
+                }
                 _ => return self.told(seen.unwrap_or(Err(Error::NoResourceVersion))),
             };
             if !self.lists.paged.swap(true, Ordering::Relaxed) {
@@ -101,6 +106,7 @@ impl<K: Resource + Clone + DeserializeOwned + Debug + Send + 'static> Watch<K> {
 
     /// Takes note of where it is.
     fn told(&mut self, seen: Seen<K>) -> Seen<K> {
+        self.begun = matches!(seen, Ok(Event::Init)) || self.begun && matches!(seen, Ok(Event::InitApply(_)));
         match seen {
             Ok(Event::Init) => self.begins = true,
             Ok(Event::InitDone) => self.begins = false,
@@ -134,7 +140,8 @@ async fn is_large<K: Resource + Clone + DeserializeOwned + Debug>(api: &Api<K>) 
 fn is_refusal(error: &Error) -> bool {
     match error {
         Error::WatchStartFailed(kube::Error::Api(status)) => matches!(status.code, 400 | 422),
-        Error::WatchError(status) => !matches!(status.code, 401 | 403 | 410 | 429 | 503 | 504),
+        // Other failures pass, such as while a store has no leader.
+        Error::WatchError(status) => matches!(status.code, 400 | 422) || status.message.contains("storage feature"),
         _ => false,
     }
 }
@@ -154,6 +161,8 @@ mod tests {
     const LIST: &str = r#"{"kind":"TeamList","apiVersion":"v1","metadata":{"resourceVersion":"7"},"items":[{"metadata":{"name":"one"}}]}"#;
     const MORE: &str = r#"{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"7","continue":"more"},"items":[]}"#;
     const OLD_ETCD: &str = r#"{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","message":"the required storage feature RequestWatchProgress is disabled","code":500}}"#;
+    /// All that comes of a stream that is cut off.
+    const HALF: &str = r#"{"type":"ADDED","object":{"metadata":{"name":"half","resourceVersion":"6"}}}"#;
     const BUSY: &str = r#"{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","message":"too many requests","code":429}}"#;
 
     /// An API server with one team, whose stream of what is there says just this, and does not end.
@@ -169,6 +178,7 @@ mod tests {
                     let list = if asked.contains("PartialObjectMetadata") { MORE } else { LIST };
                     let body = match (asked.contains("watch=true"), asked.contains("sendInitialEvents")) {
                         (true, true) if stream.is_empty() => String::new(),
+                        (true, true) if stream == HALF => format!("{:x}\r\n{stream}\n\r\n0\r\n\r\n", stream.len() + 1),
                         (true, true) => format!("{:x}\r\n{stream}\n\r\n", stream.len() + 1),
                         (true, false) => String::new(),
                         (false, _) => format!("{:x}\r\n{list}\r\n0\r\n\r\n", list.len()),
@@ -198,6 +208,12 @@ mod tests {
             });
         }
         said
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_is_cut_off_is_not_begun_for_ever() {
+        let said = first(HALF, 5).await;
+        assert_eq!(said, ["Init", "InitApply(half)", "Init", "InitApply(one)", "InitDone"]);
     }
 
     #[tokio::test]

@@ -166,6 +166,7 @@ async fn serve(state: Arc<State>, request: Request<Incoming>) -> Result<Answer, 
             whole(pass_on(&state, request).await?).await?;
             cut()
         }
+        Some(Fault::Status(410)) if call == Call::Watch => Ok(too_old()),
         Some(Fault::Status(code)) => Ok(refusal(&state, code)),
         Some(Fault::StatusAfter(code)) => {
             whole(pass_on(&state, request).await?).await?;
@@ -226,6 +227,17 @@ async fn pass_on(state: &State, request: Request<Incoming>) -> Result<Answer, st
 /// Waits until the API server has done it.
 async fn whole(answer: Answer) -> Result<(), std::io::Error> {
     answer.into_body().collect().await.map(drop).map_err(std::io::Error::other)
+}
+
+/// What an API server answers to a watch that cannot go on where it was.
+fn too_old() -> Answer {
+    let status = json!({
+        "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 410, "reason": "Expired",
+        "message": "too old resource version", "details": {},
+    });
+    let event = json!({"type": "ERROR", "object": status}).to_string() + "\n";
+    let body = Full::from(event).map_err(|never: Infallible| match never {}).boxed_unsync();
+    Response::builder().header("Content-Type", "application/json").body(body).unwrap()
 }
 
 /// What an API server answers that does not do it.

@@ -25,6 +25,9 @@ fn a_paused_request_is_written_by_nobody_until_it_goes_on_or_goes() {
     let world = started();
     world.kubectl(&["label", "team", "a", "kratix.io/paused=true"]);
     world.eventually("it says so", || (world.condition("team a", "Paused")["status"] == "True").then_some(()));
+    let reconciled = world.condition("team a", "Reconciled");
+    assert_eq!(reconciled["status"], "Unknown", "as Kratix has it: {reconciled}");
+    assert_eq!(reconciled["reason"], "Paused");
     let before = world.commits("state");
     world.apply(&team("default", "a", "Second"));
     world.foreign_commit("state", |clone| std::fs::write(clone.join(FILE), "by: hand\n").unwrap());
