@@ -5,9 +5,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
+use url::Url;
 
 use super::Answer;
-use crate::telemetry::traces::Traces;
+use crate::store::proxy_for;
+use crate::telemetry::traces::{self, Traces};
 
 /// Run the operator, against the cluster that KUBECONFIG or the service account names.
 #[derive(Debug, Args)]
@@ -34,12 +36,10 @@ pub(super) struct Run {
     #[arg(
         help = "\
 Where traces go, each the way of a request from the watch event to the push and the status: a collector's address for \
-OTLP over HTTP, such as http://collector:4318. Other variables of OpenTelemetry count too, among them \
-OTEL_TRACES_SAMPLER and OTEL_EXPORTER_OTLP_HEADERS",
+OTLP over HTTP, such as http://collector:4318. Default: that of OTEL_EXPORTER_OTLP_ENDPOINT, if any. OpenTelemetry's \
+variables for headers, sampler, resource and batches count, and those that turn it off",
         long,
-        value_name = "URL",
-        env = "OTEL_EXPORTER_OTLP_ENDPOINT",
-        hide_env_values = true
+        value_name = "URL"
     )]
     otlp_endpoint: Option<String>,
 }
@@ -58,10 +58,7 @@ impl Run {
         let settings = super::session::settings(self.config.as_deref())?;
         crate::telemetry::start(self.log_format == LogFormat::Json);
         let listener = crate::telemetry::http::listen(&self.listen)?;
-        let traces = match self.otlp_endpoint.as_deref() {
-            Some(endpoint) if !endpoint.is_empty() => Traces::to(endpoint)?,
-            _ => Traces::default(),
-        };
+        let traces = self.traces()?;
         let runtime = tokio::runtime::Runtime::new().map_err(|e| format!("no threads for the operator: {e}"))?;
         let stop = async {
             let terminated = async {
@@ -82,5 +79,21 @@ impl Run {
         traces.finish();
         ended.map_err(|e| e.to_string())?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn traces(&self) -> Result<Traces, String> {
+        let to = |url: &Url| {
+            let proxy = proxy_for(url).map_err(|e| e.to_string())?;
+            Traces::to(url, proxy)
+        };
+        match (&self.otlp_endpoint, traces::of_process()) {
+            (Some(endpoint), _) => to(&traces::address(endpoint)?),
+            (None, None) => Ok(Traces::default()),
+            // It may be meant for other programs that run here.
+            (None, Some(url)) => Ok(url.and_then(|url| to(&url)).unwrap_or_else(|error| {
+                tracing::warn!("no traces are sent: {error}");
+                Traces::default()
+            })),
+        }
     }
 }

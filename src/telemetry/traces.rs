@@ -8,14 +8,15 @@ use async_trait::async_trait;
 use opentelemetry::trace::{Span as _, SpanBuilder, Status, TraceContextExt, TracerProvider};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
-use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::resource::{EnvResourceDetector, TelemetryResourceDetector};
 use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, OTEL_BSP_MAX_QUEUE_SIZE, SdkTracer, SdkTracerProvider,
 };
-use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, Proxy};
+use url::Url;
 
 use crate::values::Span;
 
@@ -25,7 +26,7 @@ const SERVICE: &str = "kept";
 const PATH: &str = "v1/traces";
 /// How long one delivery may take.
 const DELIVERY: Duration = Duration::from_secs(10);
-/// How long what is left may take at the end: the operator has 10 seconds to stop.
+/// How long what is left may take at the end, when the writers have had their 10 seconds.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// Spans that wait for delivery; more are dropped. A thousand requests at once have some ten each.
 const QUEUE: usize = 16_384;
@@ -57,26 +58,28 @@ impl Part {
 }
 
 impl Traces {
-    /// To a collector. What else the OpenTelemetry specification has environment variables for is taken from there:
-    /// headers, sampler, resource, batches.
-    pub fn to(endpoint: &str) -> Result<Self, String> {
-        let url = address(endpoint)?;
+    /// To a collector, through `proxy`. What else the OpenTelemetry specification has environment variables for is
+    /// taken from there: headers, sampler, resource, batches.
+    pub fn to(url: &Url, proxy: Option<Proxy>) -> Result<Self, String> {
+        let collector = url.origin().ascii_serialization();
         let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
+            .proxy(proxy)
             .timeout_global(Some(DELIVERY))
             .user_agent(concat!("kept/", env!("CARGO_PKG_VERSION")))
             .tls_config(tls)
             .build()
             .new_agent();
-        let client = Client { agent, fails: AtomicBool::new(false) };
+        let client = Client { agent, collector: collector.clone(), fails: AtomicBool::new(false) };
         let exporter = SpanExporter::builder()
             .with_http()
             .with_http_client(client)
-            .with_endpoint(url)
+            .with_endpoint(url.as_str())
+            .with_protocol(Protocol::HttpBinary)
             .build()
-            .map_err(|e| format!("traces cannot be sent to {endpoint}: {e}"))?;
+            .map_err(|e| format!("traces cannot be sent to {collector}: {e}"))?;
         let mut batches = BatchConfigBuilder::default();
         if std::env::var_os(OTEL_BSP_MAX_QUEUE_SIZE).is_none() {
             batches = batches.with_max_queue_size(QUEUE);
@@ -125,22 +128,42 @@ fn record(tracer: &SdkTracer, part: &Part, parent: &Context) {
     span.end_with_timestamp(part.span.to);
 }
 
-/// The address for traces of an endpoint.
-fn address(endpoint: &str) -> Result<String, String> {
+/// Where the environment of this process says that traces go, if it does (OpenTelemetry specification, "Environment
+/// Variable Specification" and "OTLP Exporter").
+pub fn of_process() -> Option<Result<Url, String>> {
+    let said = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let is_off = said("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"))
+        || said("OTEL_TRACES_EXPORTER").is_some_and(|value| value == "none");
+    if is_off {
+        return None;
+    }
+    let own = said("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT").map(|own| checked(&own));
+    own.or_else(|| said("OTEL_EXPORTER_OTLP_ENDPOINT").map(|endpoint| address(&endpoint)))
+}
+
+/// Where an endpoint takes traces.
+pub fn address(endpoint: &str) -> Result<Url, String> {
+    let mut url = checked(endpoint)?;
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(PATH.split('/'));
+    }
+    Ok(url)
+}
+
+fn checked(endpoint: &str) -> Result<Url, String> {
     let wrong = |what: &str| {
         format!(
             "the OTLP endpoint {what}: name the collector's address for OTLP over HTTP, such as http://collector:4318"
         )
     };
-    let mut url = url::Url::parse(endpoint).map_err(|e| wrong(&format!("is not a URL ({e})")))?;
+    let url = Url::parse(endpoint).map_err(|e| wrong(&format!("is not a URL ({e})")))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(wrong("is not an http:// or https:// URL"));
     }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("holds credentials, which belong into OTEL_EXPORTER_OTLP_HEADERS"));
+    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
+        return Err(wrong("holds credentials or a query, which belong into OTEL_EXPORTER_OTLP_HEADERS"));
     }
-    url.path_segments_mut().map_err(|()| wrong("has no path"))?.pop_if_empty().extend(PATH.split('/'));
-    Ok(url.into())
+    Ok(url)
 }
 
 fn resource() -> Resource {
@@ -159,6 +182,8 @@ fn resource() -> Resource {
 #[derive(Debug)]
 struct Client {
     agent: Agent,
+    /// Without the path, in which some have a token.
+    collector: String,
     fails: AtomicBool,
 }
 
@@ -170,7 +195,7 @@ impl Client {
         Ok(Response::from_parts(head, body.into()))
     }
 
-    fn mind(&self, to: &str, sent: &Result<Response<Bytes>, ureq::Error>) {
+    fn mind(&self, sent: &Result<Response<Bytes>, ureq::Error>) {
         let trouble = match sent {
             Ok(answer) if answer.status().is_success() => None,
             Ok(answer) => Some(format!("it answers {}", answer.status())),
@@ -179,9 +204,9 @@ impl Client {
         let failed = self.fails.swap(trouble.is_some(), Ordering::Relaxed);
         match trouble {
             Some(error) if !failed => {
-                tracing::warn!(collector = to, error, "traces are not taken, and lost until they are");
+                tracing::warn!(collector = self.collector, error, "traces are not taken, and lost until they are");
             }
-            None if failed => tracing::info!(collector = to, "traces are taken again"),
+            None if failed => tracing::info!(collector = self.collector, "traces are taken again"),
             _ => {}
         }
     }
@@ -190,9 +215,8 @@ impl Client {
 #[async_trait]
 impl HttpClient for Client {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let to = request.uri().to_string();
         let sent = self.send(request);
-        self.mind(&to, &sent);
+        self.mind(&sent);
         Ok(sent?)
     }
 }
@@ -208,13 +232,14 @@ mod tests {
             ("https://collector/otlp/", "https://collector/otlp/v1/traces"),
         ];
         for (endpoint, url) in good {
-            assert_eq!(address(endpoint).as_deref(), Ok(url));
+            assert_eq!(address(endpoint).as_ref().map(Url::as_str), Ok(url));
         }
         for (endpoint, words) in [
             ("collector:4318", "http://"),
             ("grpc://collector:4317", "http://"),
             ("nonsense", "not a URL"),
             ("https://me:secret@collector", "OTEL_EXPORTER_OTLP_HEADERS"),
+            ("https://collector/?key=secret", "OTEL_EXPORTER_OTLP_HEADERS"),
         ] {
             let error = address(endpoint).expect_err(endpoint);
             assert!(error.contains(words) && !error.contains("secret"), "{error}");

@@ -14,8 +14,8 @@ pub struct Span {
 }
 
 impl Span {
-    /// What began then, and is over now.
+    /// What began then, and is over now; a clock that was put back meanwhile makes it take no time.
     pub fn since(name: &'static str, from: SystemTime) -> Self {
-        Self { name, from, to: SystemTime::now() }
+        Self { name, from, to: SystemTime::now().max(from) }
     }
 }

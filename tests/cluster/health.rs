@@ -104,8 +104,11 @@ fn a_virtual_clusters_status_tells_how_it_runs() {
     world.sync("vcluster-orchestrator", "media");
     world.phase("Progressing");
     world.says(MEDIA, "ArgoSynced", "False", "Unknown");
-    let why = world.says(MEDIA, "KubeconfigAvailable", "False", "SecretMissing");
-    assert!(why.contains("PushSecret vcluster-media/vcluster-media-kubeconfig is not ready: "), "{why}");
+    // Its parts are made, and fail, one after the other.
+    world.eventually("it says which PushSecret is not ready", || {
+        let why = world.says(MEDIA, "KubeconfigAvailable", "False", "SecretMissing");
+        why.contains("PushSecret vcluster-media/vcluster-media-kubeconfig is not ready: ").then_some(())
+    });
 
     deliver_kubeconfig(&world);
     world.report("vcluster-media", "Synced", "Healthy");

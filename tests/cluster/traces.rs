@@ -185,6 +185,14 @@ fn what_comes_to_nothing_leaves_no_trace_and_a_deletion_does() {
 }
 
 #[test]
+fn an_endpoint_for_other_programs_keeps_nobody_from_working() {
+    let mut world = World::new();
+    world.give("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317");
+    world.begin();
+    assert!(world.log().contains("no traces are sent"), "{}", world.log());
+}
+
+#[test]
 fn a_collector_that_is_not_there_holds_up_nothing_and_is_told_of_once() {
     let nobody = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
     let mut world = World::new();
