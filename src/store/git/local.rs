@@ -235,10 +235,8 @@ impl Transport for Local {
         if self.exists {
             for below in ["objects", "refs"] {
                 let dir = self.repo.commondir().join(below);
-                tempfile::Builder::new()
-                    .prefix(".kept-probe")
-                    .tempfile_in(&dir)
-                    .map_err(|e| io_error("write to", &dir, &e))?;
+                // It has no name where the system can do without: whoever is killed here leaves nothing.
+                tempfile::tempfile_in(&dir).map_err(|e| io_error("write to", &dir, &e))?;
             }
         }
         Ok(head)
