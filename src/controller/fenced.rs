@@ -77,7 +77,7 @@ mod tests {
         let config = || Config::new(format!("http://{address}").parse().expect("an address"));
         let call = hyper::Request::post("/api/v1/namespaces").body(Body::empty()).expect("a call");
         let refused = client(config(), &fence).expect("a client").send(call).await.expect_err("the fence is closed");
-        let words = crate::controller::chain(&refused);
+        let words = crate::controller::startup::chain(&refused);
         assert!(words.contains("nothing is written any more"), "{words}");
         std::net::TcpStream::connect(address).expect("it listens").write_all(b"GET /end").expect("it hears");
         assert_eq!(server.join().expect("it ends"), 1);

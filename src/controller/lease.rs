@@ -10,7 +10,8 @@ use kube::api::{Api, ObjectMeta, PostParams};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
-use super::{Error, chain};
+use super::Error;
+use super::startup::chain;
 use crate::config::LeaderElection;
 use crate::store::Fence;
 use crate::values::Timestamp;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::manifests::team;
 use crate::support::{World, part};
-use crate::vclusters::{platform, vcluster};
+use crate::vclusters::{asked, platform, vcluster};
 
 const MEDIA: &str = "vclusterorchestrator media -n platform-requests";
 const TARGET: &str = "vcluster-media";
@@ -355,18 +355,10 @@ fn other_requests_say_what_argo_cd_and_the_secrets_operator_say() {
     world.secret_store();
     world.kubectl(&["create", "namespace", "vcluster-shop"]);
     platform(&mut world);
-    let request = |kind: &str, name: &str, spec: Value| {
-        json!({
-            "apiVersion": "platform.integratn.tech/v1alpha1",
-            "kind": kind,
-            "metadata": {"name": name, "namespace": "platform-requests"},
-            "spec": spec,
-        })
-    };
     let source = json!({"repoURL": "https://git.example.com/shop", "path": "."});
     let to = json!({"server": "https://kubernetes.default.svc", "namespace": "shop"});
     let application = json!({"name": "shop", "project": "shop", "source": source, "destination": to});
-    world.apply(&request("ArgoCDApplication", "shop", application).to_string());
+    world.apply(&asked("ArgoCDApplication", "shop", application));
     let shop = "argocdapplication shop -n platform-requests";
     assert_eq!(world.says(shop, "Ready", "False", "Scheduled"), "the Application argocd/shop is not there yet");
     world.sync("argocd-application", "shop");
@@ -379,14 +371,14 @@ fn other_requests_say_what_argo_cd_and_the_secrets_operator_say() {
     assert_eq!(*health, json!({"syncStatus": "Synced", "healthStatus": "Healthy"}));
 
     let project = json!({"name": "shop", "sourceRepos": ["*"], "destinations": [{"server": "*", "namespace": "shop"}]});
-    world.apply(&request("ArgoCDProject", "shop", project).to_string());
+    world.apply(&asked("ArgoCDProject", "shop", project));
     let shop = "argocdproject shop -n platform-requests";
     assert_eq!(world.says(shop, "Ready", "False", "Scheduled"), "the AppProject argocd/shop is not there yet");
     world.sync("argocd-project", "shop");
     world.says(shop, "Ready", "True", "AllHealthy");
 
     let spec = json!({"name": "shop", "targetNamespace": "vcluster-shop"});
-    world.apply(&request("VClusterKubeconfigExternalSecret", "shop", spec).to_string());
+    world.apply(&asked("VClusterKubeconfigExternalSecret", "shop", spec));
     let shop = "vclusterkubeconfigexternalsecret shop -n platform-requests";
     world.says(shop, "Ready", "False", "Scheduled");
     world.sync("vcluster-kubeconfig-external-secret", "shop");

@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::Path;
 
+use serde_json::{Value, json};
+
 use crate::manifests::destination;
 use crate::support::World;
 
@@ -21,6 +23,17 @@ pub fn platform(world: &mut World) {
 fn example(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/vclusters").join(name);
     fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// A request of one of the parts, where the platform asks for them.
+pub fn asked(kind: &str, name: &str, spec: Value) -> String {
+    json!({
+        "apiVersion": "platform.integratn.tech/v1alpha1",
+        "kind": kind,
+        "metadata": {"name": name, "namespace": "platform-requests"},
+        "spec": spec,
+    })
+    .to_string()
 }
 
 /// A request with an address from a subnet.

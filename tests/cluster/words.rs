@@ -1,9 +1,9 @@
 //! What others say of trouble at length, in characters of several bytes: it is quoted in part, and breaks nothing.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{World, part};
-use crate::vclusters::platform;
+use crate::vclusters::{asked, platform};
 
 /// As many characters as a message may have that nobody cuts.
 const LENGTH: usize = 2000;
@@ -50,20 +50,12 @@ fn what_others_say_at_length_is_quoted_in_part() {
     world.established();
     world.kubectl(&["create", "namespace", "vcluster-till"]);
     platform(&mut world);
-    let request = |kind: &str, name: &str, spec: Value| {
-        json!({
-            "apiVersion": "platform.integratn.tech/v1alpha1",
-            "kind": kind,
-            "metadata": {"name": name, "namespace": "platform-requests"},
-            "spec": spec,
-        })
-    };
     let source = json!({"repoURL": "https://git.example.com/shop", "path": "."});
     let to = json!({"server": "https://kubernetes.default.svc", "namespace": "shop"});
     let shop = json!({"name": "shop", "project": "shop", "source": source, "destination": to});
-    world.apply(&request("ArgoCDApplication", "shop", shop).to_string());
+    world.apply(&asked("ArgoCDApplication", "shop", shop));
     let till = json!({"name": "till", "targetNamespace": "vcluster-till"});
-    world.apply(&request("VClusterKubeconfigExternalSecret", "till", till).to_string());
+    world.apply(&asked("VClusterKubeconfigExternalSecret", "till", till));
     world.says("argocdapplication shop -n platform-requests", "Committed", "True", "Committed");
     world.says("vclusterkubeconfigexternalsecret till -n platform-requests", "Committed", "True", "Committed");
     world.sync("argocd-application", "shop");
